@@ -1,0 +1,85 @@
+import 'reflect-metadata';
+import type { Config } from './config.ts';
+import { createApollo } from './graphql/apollo.ts';
+import { presentGraphQLError } from './graphql/error-format.ts';
+import { GRAPHQL_PATH, graphqlRoutes } from './graphql/graphql.routes.ts';
+import { createSchema } from './graphql/schema.ts';
+import { announce, urlOf } from './http/announce.ts';
+import { bodyLimitFor } from './http/body.ts';
+import { curlTrust } from './http/curl.ts';
+import { presentRestError } from './http/error-handler.ts';
+import { greetingRoutes } from './http/greeting.routes.ts';
+import { healthRoutes } from './http/health.routes.ts';
+import { Listener } from './http/listener.ts';
+import { createPolicies } from './http/policies.ts';
+import { loadTlsFiles } from './http/tls-files.ts';
+import { tooLarge } from './messages/message.ts';
+import { messageRoutes } from './messages/message.routes.ts';
+import { MessageService } from './messages/message.service.ts';
+import type { MessageStore } from './messages/message.store.ts';
+import { createLogger, type Logger } from './observability/logger.ts';
+import { openStore } from './stores/open-store.ts';
+
+/** Requests under way get this long when the service stops; the store closes within what is left of 10 seconds. */
+const DRAIN_MS = 8000;
+
+/** What a test may put in the place of the real thing. */
+export interface Overrides {
+  readonly logger?: Logger;
+  /** Milliseconds since the Unix epoch. */
+  readonly now?: () => number;
+  readonly decorateStore?: (store: MessageStore) => MessageStore;
+  /** Whether to say where the service listens; workers leave that to their primary. */
+  readonly announces?: boolean;
+}
+
+export interface App {
+  /** Where the service listens, once it has started. */
+  readonly url: string;
+  /** Resolves when requests are answered; rejects with what keeps the service from it, holding nothing open. */
+  start(): Promise<void>;
+  /** Takes no more requests, finishes those under way, closes the store. */
+  stop(): Promise<void>;
+}
+
+/** The composition root: everything is made here, from configuration, and handed to what needs it. */
+export function createApp(config: Config, overrides: Overrides = {}): App {
+  const { logger = createLogger(config.logLevel), now = Date.now, announces = true } = overrides;
+  const decorateStore = overrides.decorateStore ?? ((store: MessageStore) => store);
+  let url = '';
+  let resources = new AsyncDisposableStack();
+
+  async function start(): Promise<void> {
+    await using opened = new AsyncDisposableStack();
+    const tls = await loadTlsFiles(config, now());
+    const store = opened.adopt(decorateStore(await openStore(config.store)), (open) => open.close());
+    const { maxMessageBytes } = config;
+    const service = new MessageService({ store, maxMessageBytes, now });
+    const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
+    const apollo = opened.adopt(await createApollo(createSchema(service), logger), (started) => started.stop());
+    const handler = createPolicies({
+      logger,
+      corsOrigins: config.corsOrigins,
+      health: healthRoutes(() => store.ping()),
+      greeting: greetingRoutes({
+        url: () => url,
+        curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
+      }),
+      messages: messageRoutes(service, bodyOptions),
+      graphql: graphqlRoutes(apollo, bodyOptions),
+      presenterFor: (path) => (path === GRAPHQL_PATH ? presentGraphQLError : presentRestError),
+    });
+    const listener = opened.adopt(new Listener(tls, handler), (listening) => listening.close(DRAIN_MS));
+    url = urlOf(config.host, await listener.listen(config.port, config.host), tls);
+    if (announces) announce(logger, { url, tls, certFile: config.tlsCertFile, now: now() });
+    resources = opened.move();
+  }
+
+  return {
+    get url() {
+      return url;
+    },
+    start,
+    stop: () => resources.disposeAsync(),
+  };
+}

@@ -1,0 +1,189 @@
+import { availableParallelism } from 'node:os';
+import { isMisspelling } from './spelling.ts';
+import type { StoreLocation } from './stores/open-store.ts';
+
+/** One setting: an environment variable, its default as one would type it, and how its text becomes a value. */
+interface Setting<Value> {
+  readonly variable: string;
+  readonly default: string;
+  /** Markdown, for the README and --help. */
+  readonly meaning: string;
+  /** @throws Error with the end of the sentence "VARIABLE must be …". */
+  readonly parse: (text: string) => Value;
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The settings table: one row each, in the order of the README. */
+const settings = {
+  port: setting('PORT', '5000', 'port where HTTPS listens; 0 takes a free one', integerFrom(0, 65_535)),
+  host: setting(
+    'HOST',
+    '::',
+    'address where HTTPS listens; `::` is every address, IPv4 too; `0.0.0.0` where there is no IPv6',
+    parseHost,
+  ),
+  store: setting(
+    'DATABASE_URL',
+    'file:data/messages.db',
+    'where messages are kept: `file:PATH` (SQLite) or `memory:` (gone at exit)',
+    parseDatabaseUrl,
+  ),
+  tlsCertFile: setting(
+    'TLS_CERT_FILE',
+    'ssl/server.crt',
+    'certificate chain, PEM; made on first start where it and the key are absent at the default place',
+    parsePath,
+  ),
+  tlsKeyFile: setting('TLS_KEY_FILE', 'ssl/server.key', 'private key of the certificate, PEM', parsePath),
+  workers: setting('WORKERS', '1', 'processes sharing the port; `auto` is one per core', parseWorkers),
+  maxMessageBytes: setting(
+    'MAX_MESSAGE_BYTES',
+    '1048576',
+    'limit of one message in bytes of UTF-8',
+    integerFrom(1, 64 * 1024 * 1024),
+  ),
+  logLevel: setting('LOG_LEVEL', 'info', `least severe level that is logged: ${LOG_LEVELS.join(', ')}`, parseLogLevel),
+  corsOrigins: setting(
+    'CORS_ORIGINS',
+    'https://studio.apollographql.com',
+    'web origins whose pages may call the API, separated by commas; empty for none',
+    parseOrigins,
+  ),
+};
+
+type Settings = typeof settings;
+export type Config = { readonly [Name in keyof Settings]: ReturnType<Settings[Name]['parse']> };
+
+/** Every fault of the configuration at once; the process ends with 78 (EX_CONFIG of sysexits.h). */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the settings are not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/**
+ * Environment variables to configuration. Nothing malformed is silently replaced by a default.
+ *
+ * @throws ConfigError with all faults: malformed values, settings that contradict each other, misspelt names.
+ */
+export function parseConfig(env: NodeJS.ProcessEnv): Config {
+  const faults: string[] = [];
+  const entries = Object.entries<Setting<unknown>>(settings).map(([name, { variable, default: text, parse }]) => {
+    try {
+      return [name, parse(env[variable] ?? text)];
+    } catch (error) {
+      faults.push(`${variable} must be ${(error as Error).message}`);
+      return [name, undefined];
+    }
+  });
+  const config = Object.freeze(Object.fromEntries(entries)) as Partial<Config>;
+  faults.push(...findContradictions(config, env), ...findMisspelt(env));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config as Config;
+}
+
+/** The rows as text, for --help and the README. */
+export function describeSettings(): readonly { variable: string; default: string; meaning: string }[] {
+  return Object.values<Setting<unknown>>(settings).map(({ variable, default: text, meaning }) => ({
+    variable,
+    default: text,
+    meaning,
+  }));
+}
+
+/** Whether certificate and key are both where Hashpost may make them. */
+export function hasDefaultTlsFiles({ tlsCertFile, tlsKeyFile }: Config): boolean {
+  return tlsCertFile === settings.tlsCertFile.default && tlsKeyFile === settings.tlsKeyFile.default;
+}
+
+function setting<Value>(
+  variable: string,
+  text: string,
+  meaning: string,
+  parse: (text: string) => Value,
+): Setting<Value> {
+  return { variable, default: text, meaning, parse };
+}
+
+function findContradictions({ store, workers }: Partial<Config>, env: NodeJS.ProcessEnv): string[] {
+  const faults = [];
+  if (store?.kind === 'memory' && workers !== undefined && workers > 1) {
+    faults.push('WORKERS must be 1 with DATABASE_URL=memory:, because processes do not share their memory');
+  }
+  if ((env['TLS_CERT_FILE'] === undefined) !== (env['TLS_KEY_FILE'] === undefined)) {
+    faults.push('TLS_CERT_FILE and TLS_KEY_FILE must be set together');
+  }
+  return faults;
+}
+
+/** Names that nobody but Hashpost would set here: one of its families, or one or two letters away from a setting. */
+function findMisspelt(env: NodeJS.ProcessEnv): string[] {
+  const known = Object.values(settings).map(({ variable }) => variable);
+  return Object.keys(env)
+    .filter((name) => !known.includes(name))
+    .flatMap((name) => {
+      const meant = known.find((variable) => isMisspelling(name, variable));
+      if (meant !== undefined) return [`${name} is not a setting; did you mean ${meant}?`];
+      return /^(TLS|CORS|MAX_MESSAGE)_/.test(name) ? [`${name} is not a setting; run with --help for the list`] : [];
+    });
+}
+
+function integerFrom(min: number, max: number): (text: string) => number {
+  return function parseInteger(text) {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
+    throw new Error(`a whole number from ${min} to ${max}`);
+  };
+}
+
+function parseHost(text: string): string {
+  if (/^[A-Za-z0-9.:_-]+$/.test(text)) return text;
+  throw new Error('an IP address or a host name');
+}
+
+function parsePath(text: string): string {
+  if (text !== '' && !text.includes('\0')) return text;
+  throw new Error('the path of a file');
+}
+
+function parseDatabaseUrl(text: string): StoreLocation {
+  if (text === 'memory:') return { kind: 'memory' };
+  const path = /^file:(?:\/\/(?=\/))?([^\0?#]+)$/.exec(text)?.[1];
+  if (path !== undefined && !path.startsWith('//')) return { kind: 'sqlite', path };
+  throw new Error('file:PATH or memory:');
+}
+
+function parseWorkers(text: string): number {
+  return text === 'auto' ? availableParallelism() : parseWorkerCount(text);
+}
+
+function parseWorkerCount(text: string): number {
+  try {
+    return integerFrom(1, 256)(text);
+  } catch (error) {
+    throw new Error(`auto or ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function parseLogLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level !== undefined) return level;
+  throw new Error(`one of ${LOG_LEVELS.join(', ')}`);
+}
+
+function parseOrigins(text: string): readonly string[] {
+  const origins = text.split(',').map((origin) => origin.trim());
+  if (text.trim() === '') return [];
+  if (origins.every(isWebOrigin)) return origins;
+  throw new Error('web origins separated by commas, each like https://app.example.com, without a path');
+}
+
+function isWebOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}

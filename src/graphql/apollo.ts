@@ -1,0 +1,93 @@
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
+import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
+import { errorTable } from '../errors.ts';
+import { logError } from '../http/error-handler.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { GraphQLContext } from './context.ts';
+import { classifyError, formatError } from './error-format.ts';
+import { limitDocument, limitOperation, MAX_TOKENS } from './limits.ts';
+import { negotiateMediaType } from './media-type.ts';
+
+/** Of validated documents; Apollo counts their JSON, whose objects take about four times as much memory. */
+const DOCUMENT_STORE_BYTES = 4 * 1024 * 1024;
+
+/** Resolves when the server takes operations. It reports to nobody outside and leaves signals to the process. */
+export async function createApollo(schema: GraphQLSchema, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
+  const apollo = new ApolloServer<GraphQLContext>({
+    schema,
+    // Fixed, so that NODE_ENV cannot change what clients see.
+    nodeEnv: 'production',
+    introspection: true,
+    includeStacktraceInErrorResponses: false,
+    hideSchemaDetailsFromClientErrors: true,
+    persistedQueries: false,
+    stopOnTerminationSignals: false,
+    parseOptions: { maxLexicalTokens: MAX_TOKENS },
+    validationRules: [limitDocument],
+    validationOptions: { maxErrors: 5 },
+    executionOptions: { maxCoercionErrors: 5 },
+    documentStore: new InMemoryLRUCache<DocumentNode>({ maxSize: DOCUMENT_STORE_BYTES }),
+    formatError,
+    logger,
+    plugins: [
+      limitOperation,
+      errorPolicy(logger),
+      ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false }),
+      // Its hooks would instrument every field, and no field here has a hint.
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+    ],
+  });
+  await apollo.start();
+  return apollo;
+}
+
+/**
+ * Findings about the document itself. Under the older media type the specification wants 200 for them, because only
+ * the newer one tells apart an answer of GraphQL from one of some proxy ("Status Codes", application/json).
+ */
+const DOCUMENT_ERRORS = new Set<unknown>([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_USER_INPUT',
+  'QUERY_TOO_COMPLEX',
+]);
+
+/** Logs what the error table wants logged, gives each error the request's id, and settles the status. */
+function errorPolicy(logger: Logger): ApolloServerPlugin<GraphQLContext> {
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        didEncounterErrors({ errors, contextValue }) {
+          for (const error of errors) {
+            logError(logger, classifyError(error, error.extensions['code']), contextValue.requestId);
+          }
+          return Promise.resolve();
+        },
+        willSendResponse({ contextValue: { requestId }, request, response: { body, http } }) {
+          if (body.kind !== 'single' || !body.singleResult.errors) return Promise.resolve();
+          const { data, errors } = body.singleResult;
+          body.singleResult.errors = errors.map((error) => ({
+            ...error,
+            extensions: { ...error.extensions, requestId },
+          }));
+          const isDocumentError =
+            data === undefined && errors.every(({ extensions }) => DOCUMENT_ERRORS.has(extensions?.['code']));
+          if (isDocumentError && http.status !== 405) {
+            const mediaType = negotiateMediaType(request.http?.headers.get('accept'));
+            http.status = mediaType === 'application/json' ? 200 : errorTable.BAD_REQUEST.status;
+          }
+          return Promise.resolve();
+        },
+      }),
+  };
+}

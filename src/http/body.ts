@@ -1,0 +1,110 @@
+import { isUtf8 } from 'node:buffer';
+import type { Request, Response } from 'express';
+import { AppError } from '../errors.ts';
+
+/** JSON escapes a byte of text with at most six (`\u0001`); the rest is room for what stands around the text. */
+export function bodyLimitFor(maxMessageBytes: number): number {
+  return 6 * maxMessageBytes + 4096;
+}
+
+/** Deeper nesting than any request needs, and far below what makes a recursive reader fail. */
+const MAX_DEPTH = 32;
+
+export interface BodyOptions {
+  /** In bytes as they arrive. */
+  readonly limit: number;
+  /** Thrown above it. */
+  readonly tooLarge: () => AppError;
+}
+
+/**
+ * Reads a body as JSON, strictly: plain UTF-8, bounded in bytes before and while it is read, bounded in depth.
+ *
+ * @throws AppError UNSUPPORTED_MEDIA_TYPE, INVALID_UTF8, INVALID_JSON, or what `tooLarge` makes.
+ */
+export async function readJson(req: Request, res: Response, options: BodyOptions): Promise<unknown> {
+  assertPlainUtf8(req);
+  const body = await readBody(req, res, options);
+  if (body.length === 0) throw new AppError('INVALID_JSON', 'The body is empty; send JSON.');
+  if (!isUtf8(body)) throw new AppError('INVALID_UTF8');
+  assertDepth(body);
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    // The parser's own message quotes the input, so it is not even kept as the cause.
+    throw new AppError('INVALID_JSON');
+  }
+}
+
+/** A body in another encoding could only be guessed at; a compressed one could unpack to any size. */
+function assertPlainUtf8(req: Request): void {
+  const encoding = req.headers['content-encoding'] ?? 'identity';
+  if (encoding.trim().toLowerCase() !== 'identity') {
+    throw new AppError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'A compressed body is not accepted; send it without Content-Encoding.',
+    );
+  }
+  const charsets = (req.headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*("[^"]*"|[^;\s]*)/gi);
+  for (const [, charset = ''] of charsets) {
+    if (!/^"?utf-?8"?$/i.test(charset)) {
+      throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be UTF-8; send it with that charset or with none.');
+    }
+  }
+}
+
+async function readBody(req: Request, res: Response, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
+  if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  // The server leaves this answer to us, so that a body is only asked for when it will be read (RFC 9110, 10.1.1).
+  if (req.headers.expect !== undefined) res.writeContinue();
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    req.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= limit) {
+        chunks.push(chunk);
+      } else {
+        req.removeAllListeners('data');
+        reject(tooLarge());
+      }
+    });
+    req.on('end', () => {
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length));
+    });
+    req.on('close', () => {
+      reject(new AppError('BAD_REQUEST', 'The request ended before its body was complete.'));
+    });
+  });
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** One pass over the bytes; strings, where nearly all of them are, are skipped from quote to quote. */
+function assertDepth(json: Buffer): void {
+  let depth = 0;
+  for (let index = 0; index < json.length; index++) {
+    const byte = json[index];
+    if (byte === QUOTE) {
+      index = endOfString(json, index);
+    } else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > MAX_DEPTH) throw new AppError('INVALID_JSON', `The body nests deeper than ${MAX_DEPTH} levels.`);
+    } else if (byte === 0x5d || byte === 0x7d) {
+      depth--;
+    }
+  }
+}
+
+/** The index of the quote that closes the string opened at `start`, or the end of the input. */
+function endOfString(json: Buffer, start: number): number {
+  let quote = json.indexOf(QUOTE, start + 1);
+  while (quote !== -1 && isEscaped(json, quote)) quote = json.indexOf(QUOTE, quote + 1);
+  return quote === -1 ? json.length : quote;
+}
+
+function isEscaped(json: Buffer, index: number): boolean {
+  let backslashes = 0;
+  while (json[index - 1 - backslashes] === BACKSLASH) backslashes++;
+  return backslashes % 2 === 1;
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { Router, type Request } from 'express';
+import { allowOnly } from './methods.ts';
+import { send } from './send.ts';
+
+/** What a newcomer's commands depend on. */
+export interface GreetingOptions {
+  /** Where the service listens, used when the request does not say under which name it was reached. */
+  readonly url: () => string;
+  /** What curl needs to trust the certificate when it is asked by this name: '--cacert FILE', '-k', or nothing. */
+  readonly curlTrust: (host: string) => string;
+}
+
+const STYLE =
+  'body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}pre{overflow:auto}';
+const PAGE_POLICY = `default-src 'none'; frame-ancestors 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
+
+/** A host and port that can stand in a command: nothing else of a Host header is ever repeated. */
+const plainHost = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
+
+/** `GET /`: commands that work on the host, port and certificate by which the caller came. */
+export function greetingRoutes({ url, curlTrust }: GreetingOptions): Router {
+  function greet(req: Request): string {
+    const host = req.headers.host ?? '';
+    const origin = plainHost.test(host) ? `https://${host}` : url();
+    const curl = ['curl', curlTrust(new URL(origin).hostname)].filter(Boolean).join(' ');
+    return [
+      'Hashpost keeps text messages under their SHA-256.',
+      '',
+      `${curl} ${origin}/messages -d '{"message":"foo"}'`,
+      `${curl} ${origin}/messages/2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`,
+      `${curl} ${origin}/messages`,
+      `${curl} ${origin}/graphql -H 'Content-Type: application/json' -d '{"query":"{ messages(first: 10) { nodes { sha text } } }"}'`,
+      '',
+    ].join('\n');
+  }
+
+  const router = Router({ caseSensitive: true, strict: true });
+  router
+    .route('/')
+    .get((req, res) => {
+      res.vary('Accept');
+      if (req.accepts(['text/plain', 'text/html']) === 'text/html') {
+        res.setHeader('Content-Security-Policy', PAGE_POLICY);
+        send(res, 200, 'text/html; charset=utf-8', toPage(greet(req)));
+      } else {
+        send(res, 200, 'text/plain; charset=utf-8', greet(req));
+      }
+    })
+    .all(allowOnly('GET'));
+  return router;
+}
+
+function toPage(greeting: string): string {
+  const commands = greeting.replace(/[&<]/g, (character) => (character === '&' ? '&amp;' : '&lt;'));
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Hashpost</title>
+<style>${STYLE}</style>
+<h1>Hashpost</h1>
+<p>Ask it in <a href="/graphql">Apollo Sandbox</a>, look at <a href="/messages">all digests</a>, or use curl:</p>
+<pre>${commands}</pre>
+</html>
+`;
+}

@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { answerClientError } from './client-error.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+const SWEEP_MS = 100;
+
+/** Forward-secret, authenticated encryption only: TLS 1.3's suites, then TLS 1.2's ECDHE ones (RFC 9325, 4.2). */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/** Node's own defaults allow a slow or silent peer minutes, or for ever. */
+const options = {
+  minVersion: 'TLSv1.2',
+  ciphers: CIPHERS,
+  handshakeTimeout: 10_000,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  // How often the two above are looked at.
+  connectionsCheckingInterval: 2000,
+  // Longer than the idle time of proxies in front (60 s for nginx), so that they close first.
+  keepAliveTimeout: 75_000,
+  maxHeaderSize: 16 * 1024,
+} as const;
+
+/** A peer that neither reads nor writes for this long is gone. */
+const SOCKET_TIMEOUT_MS = 60_000;
+const MAX_HEADERS = 100;
+
+/** An HTTPS server that can be stopped without cutting off what it is answering. */
+export class Listener {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #active = 0;
+
+  constructor({ cert, key }: TlsFiles, handler: RequestListener) {
+    this.#server = createServer({ ...options, cert, key });
+    this.#server.setTimeout(SOCKET_TIMEOUT_MS);
+    this.#server.maxHeadersCount = MAX_HEADERS;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    const serve = (req: IncomingMessage, res: ServerResponse): void => {
+      this.#active++;
+      res.on('close', () => this.#active--);
+      if (!this.#server.listening) res.shouldKeepAlive = false;
+      handler(req, res);
+    };
+    this.#server.on('request', serve);
+    // Whoever reads the body says when it should come; see body.ts.
+    this.#server.on('checkContinue', serve);
+    this.#server.on('clientError', answerClientError);
+  }
+
+  /** @throws Error that names the setting to change when the address cannot be had. */
+  async listen(port: number, host: string): Promise<number> {
+    this.#server.listen(port, host);
+    try {
+      await once(this.#server, 'listening');
+    } catch (error) {
+      throw new Error(explainListenError(error as NodeJS.ErrnoException, port, host), { cause: error });
+    }
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Takes no new connection, lets requests under way finish, cuts off what is left after `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    const deadline = performance.now() + graceMs;
+    this.#server.close();
+    const sweep = setInterval(() => {
+      this.#server.closeIdleConnections();
+      if (this.#active === 0 || performance.now() > deadline) for (const socket of this.#sockets) socket.destroy();
+    }, SWEEP_MS);
+    await closed;
+    clearInterval(sweep);
+  }
+}
+
+function explainListenError({ code, message }: NodeJS.ErrnoException, port: number, host: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `PORT ${port} is in use on ${host}: stop what listens there, or set PORT`;
+    case 'EACCES':
+      return `PORT ${port} needs more rights than this user has: set PORT to 1024 or more`;
+    case 'EAFNOSUPPORT':
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `HOST ${host} is no address of this machine: set HOST, for example to 0.0.0.0`;
+    default:
+      return `cannot listen on HOST ${host}, PORT ${port}: ${message}`;
+  }
+}

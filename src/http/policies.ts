@@ -1,0 +1,52 @@
+import cors from 'cors';
+import express, { type Express, type Router } from 'express';
+import { AppError } from '../errors.ts';
+import { accessLog } from '../observability/access-log.ts';
+import type { Logger } from '../observability/logger.ts';
+import { errorHandler, type ErrorPresenter } from './error-handler.ts';
+import { requestId } from './request-id.ts';
+import { securityHeaders } from './security-headers.ts';
+
+export interface PolicyOptions {
+  readonly logger: Logger;
+  readonly corsOrigins: readonly string[];
+  readonly health: Router;
+  readonly greeting: Router;
+  readonly messages: Router;
+  readonly graphql: Router;
+  readonly presenterFor: (path: string) => ErrorPresenter;
+}
+
+/** The one ordered list that every request of both doors goes through. */
+export function createPolicies(options: PolicyOptions): Express {
+  const app = express();
+  // Not Express's own: it would name itself, hash every answer for an ETag, and print errors to stderr.
+  app.disable('x-powered-by').disable('etag').set('env', 'test');
+  app.enable('case sensitive routing').enable('strict routing');
+
+  // First, because every later line and error carries it.
+  app.use(requestId);
+  // Before anything that can answer, so that there is a line for every answer.
+  app.use(accessLog(options.logger));
+  app.use(securityHeaders);
+  // Before the routes, so that a page may read errors too; OPTIONS goes on to the route, which knows its methods.
+  app.use(
+    cors({
+      origin: [...options.corsOrigins],
+      methods: ['GET', 'HEAD', 'POST'],
+      exposedHeaders: ['ETag', 'Link', 'Location', 'X-Request-Id'],
+      maxAge: 86_400,
+      preflightContinue: true,
+    }),
+  );
+  // Before whatever may one day refuse a request for load, rate or lack of a token.
+  app.use(options.health);
+  app.use(options.greeting);
+  app.use(options.messages);
+  app.use(options.graphql);
+  app.use(() => {
+    throw new AppError('NOT_FOUND');
+  });
+  app.use(errorHandler(options.logger, options.presenterFor));
+  return app;
+}

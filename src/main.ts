@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+import cluster from 'node:cluster';
+import { ConfigError, describeSettings, parseConfig, type Config } from './config.ts';
+
+/** EX_USAGE and EX_CONFIG of sysexits.h. */
+const EXIT_USAGE = 64;
+const EXIT_CONFIG = 78;
+
+/** However bad things are, the process is gone this long after it was told to stop. */
+const STOP_LIMIT_MS = 10_000;
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const [argument] = process.argv.slice(2);
+if (major < 24 || (major === 24 && minor < 15)) {
+  // What is imported further down needs node:sqlite, which older versions do not have.
+  fail(`Node.js 24.15 or newer is needed, this is ${process.version}; npm start and npx node use the right one`, 1);
+} else if (argument === '--help') {
+  process.stdout.write(help());
+} else if (argument !== undefined) {
+  fail(`unknown argument ${argument}; settings are environment variables, see --help`, EXIT_USAGE);
+} else {
+  await run();
+}
+
+async function run(): Promise<void> {
+  const stopRequested = Promise.withResolvers<unknown>();
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, stopRequested.resolve);
+  try {
+    const config = parseConfig(process.env);
+    const serve = config.workers > 1 && cluster.isPrimary ? serveWithWorkers : serveAlone;
+    await serve(config, stopRequested.promise);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error), exitCodeOf(error));
+  }
+  process.exit(0);
+}
+
+/** This process answers requests: the only one, or a worker. */
+async function serveAlone(config: Config, stopRequested: Promise<unknown>): Promise<void> {
+  const { createApp } = await import('./app.ts');
+  const { createLogger } = await import('./observability/logger.ts');
+  const logger = createLogger(config.logLevel);
+  const crashed = Promise.withResolvers<never>();
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception');
+    crashed.reject(new Error('stopped after an uncaught exception, see the log'));
+  });
+  const app = createApp(config, { logger, announces: cluster.isPrimary });
+  await app.start();
+  try {
+    await Promise.race([stopRequested, crashed.promise]);
+  } finally {
+    limitStop();
+    await app.stop();
+  }
+}
+
+/** This process keeps workers that do. */
+async function serveWithWorkers(config: Config, stopRequested: Promise<unknown>): Promise<void> {
+  const { announce, urlOf } = await import('./http/announce.ts');
+  const { loadTlsFiles } = await import('./http/tls-files.ts');
+  const { Workers } = await import('./http/workers.ts');
+  const { createLogger } = await import('./observability/logger.ts');
+  const logger = createLogger(config.logLevel);
+  // Before the workers, so that they find the certificate instead of each making one.
+  const tls = await loadTlsFiles(config, Date.now());
+  const workers = new Workers(logger);
+  try {
+    const port = await workers.start(config.workers);
+    announce(logger, { url: urlOf(config.host, port, tls), tls, certFile: config.tlsCertFile, now: Date.now() });
+    await Promise.race([stopRequested, workers.failed]);
+  } finally {
+    limitStop();
+    await workers.stop();
+  }
+}
+
+function limitStop(): void {
+  setTimeout(() => {
+    fail(`did not stop within ${STOP_LIMIT_MS / 1000} s`, 1);
+  }, STOP_LIMIT_MS).unref();
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT_CONFIG;
+  return error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1;
+}
+
+function fail(message: string, exitCode: number): never {
+  process.stderr.write(`hashpost: ${message}\n`);
+  process.exit(exitCode);
+}
+
+function help(): string {
+  const rows = describeSettings().map(
+    ({ variable, default: text, meaning }) => `  ${variable}=${text}\n      ${meaning.replaceAll('`', '')}\n`,
+  );
+  return [
+    'Usage: hashpost [--help]\n\n',
+    'Keeps text messages under their SHA-256 and serves them over HTTPS, by REST and GraphQL.\n\n',
+    'Settings are environment variables; these are their defaults:\n\n',
+    ...rows,
+  ].join('');
+}

@@ -1,0 +1,40 @@
+import { Arg, Args, Ctx, Mutation, Query, Resolver } from 'type-graphql';
+import { pageComplexity } from '../graphql/limits.ts';
+import type { GraphQLContext } from '../graphql/context.ts';
+import type { Sha } from './message.ts';
+import { MAX_PAGE_SIZE, type MessageService } from './message.service.ts';
+import { MessageConnection, MessageType, PageArgs, Sha256 } from './message.type.ts';
+
+/** The GraphQL door: thin translations to and from the service. */
+@Resolver()
+export class MessageResolver {
+  readonly #service: MessageService;
+
+  constructor(service: MessageService) {
+    this.#service = service;
+  }
+
+  @Query(() => MessageConnection, {
+    description: "Oldest first. Forward: first, after. Backward: last, before. A cursor is a message's sha.",
+    complexity: pageComplexity(MAX_PAGE_SIZE),
+  })
+  async messages(@Ctx() context: GraphQLContext, @Args(() => PageArgs) args: PageArgs): Promise<MessageConnection> {
+    const page = await this.#service.page(args);
+    for (const { bytes } of page.items) context.bytesRead += bytes;
+    return new MessageConnection(page);
+  }
+
+  @Query(() => MessageType, { nullable: true, description: 'The message with this sha, or null.' })
+  async messageBySha(@Ctx() context: GraphQLContext, @Arg('sha', () => Sha256) sha: Sha): Promise<MessageType | null> {
+    const message = await this.#service.findBySha(sha);
+    context.bytesRead += message?.bytes ?? 0;
+    return message ?? null;
+  }
+
+  @Mutation(() => MessageType, {
+    description: 'Keeps a text. Adding a known text again changes nothing and answers the message as first stored.',
+  })
+  addMessage(@Arg('text', () => String) text: string): Promise<MessageType> {
+    return this.#service.add(text);
+  }
+}

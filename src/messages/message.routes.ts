@@ -1,0 +1,137 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Router, type Request, type Response } from 'express';
+import { AppError } from '../errors.ts';
+import { readJson, type BodyOptions } from '../http/body.ts';
+import { allowOnly } from '../http/methods.ts';
+import { JSON_TYPE, sendJson } from '../http/send.ts';
+import { isSha, parseSha, type Sha } from './message.ts';
+import type { MessageService } from './message.service.ts';
+
+/** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
+export function messageRoutes(service: MessageService, bodyOptions: BodyOptions): Router {
+  async function addMessage(req: Request, res: Response): Promise<void> {
+    const text = parseMessageText(await readJson(req, res, bodyOptions));
+    const { sha } = await service.add(text);
+    res.setHeader('Location', `/messages/${sha}`);
+    res.setHeader('ETag', etagOf(sha));
+    sendJson(res, 201, { digest: sha });
+  }
+
+  async function listDigests(req: Request, res: Response): Promise<void> {
+    const { limit, after } = parseListQuery(req);
+    if (limit !== undefined || after !== undefined) {
+      const { items, hasNextPage } = await service.digestPage({ first: limit, after });
+      const last = items.at(-1);
+      if (hasNextPage && last) res.setHeader('Link', `<${req.path}?limit=${items.length}&after=${last}>; rel="next"`);
+      sendJson(res, 200, { digestList: items });
+      return;
+    }
+    res.setHeader('Content-Type', JSON_TYPE);
+    if (req.method === 'HEAD') res.end();
+    else await streamDigests(service.digests(), res);
+  }
+
+  async function findMessage(req: Request, res: Response): Promise<void> {
+    const { sha } = req.params;
+    if (!isSha(sha)) throw messageNotFound();
+    const condition = req.headers['if-none-match']?.trim();
+    // Whoever has the tag has the text that it is the digest of, so the store need not be asked.
+    if (condition !== undefined && listsETag(condition, sha)) {
+      sendNotModified(res, sha);
+      return;
+    }
+    const message = await service.findBySha(sha);
+    if (!message) throw messageNotFound();
+    if (condition === '*') {
+      sendNotModified(res, sha);
+      return;
+    }
+    setImmutable(res, sha);
+    sendJson(res, 200, { message: message.text });
+  }
+
+  const router = Router({ caseSensitive: true, strict: true });
+  router.route('/messages').get(listDigests).post(addMessage).all(allowOnly('GET', 'POST'));
+  router.route('/all-messages').get(listDigests).all(allowOnly('GET'));
+  router.route('/messages/:sha').get(findMessage).all(allowOnly('GET'));
+  // The legacy service's README said /message, its code /messages.
+  router.route('/message/:sha').get(findMessage).all(allowOnly('GET'));
+  return router;
+}
+
+function messageNotFound(): AppError {
+  return new AppError('NOT_FOUND', 'No message has this sha.');
+}
+
+/** @throws AppError BAD_USER_INPUT unless the body is an object whose `message` is a string. */
+function parseMessageText(body: unknown): string {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new AppError('BAD_USER_INPUT', 'The body must be a JSON object with a "message".');
+  }
+  const text = (body as { message?: unknown }).message;
+  if (text === undefined || text === null) throw new AppError('BAD_USER_INPUT', 'The "message" is missing.');
+  if (typeof text !== 'string') throw new AppError('BAD_USER_INPUT', 'The "message" must be a string.');
+  return text;
+}
+
+/** @throws AppError BAD_USER_INPUT for a parameter given twice, a limit that is no number, or a malformed sha. */
+function parseListQuery(req: Request): { limit: number | undefined; after: Sha | undefined } {
+  const { limit, after } = req.query;
+  if (Array.isArray(limit) || Array.isArray(after)) {
+    throw new AppError('BAD_USER_INPUT', 'Give limit and after once each.');
+  }
+  return {
+    limit: typeof limit === 'string' ? parseDecimal(limit) : undefined,
+    after: after === undefined ? undefined : parseSha(after),
+  };
+}
+
+/** NaN, which no range has, for what is not a plain decimal number. */
+function parseDecimal(text: string): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+}
+
+function etagOf(sha: Sha): string {
+  return `"${sha}"`;
+}
+
+/** Weak comparison with each tag of the list, as If-None-Match asks (RFC 9110, 13.1.2). */
+function listsETag(condition: string, sha: Sha): boolean {
+  return condition.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etagOf(sha));
+}
+
+/** A message never changes, so every cache may keep it (RFC 8246). */
+function setImmutable(res: Response, sha: Sha): void {
+  res.setHeader('ETag', etagOf(sha));
+  res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
+}
+
+function sendNotModified(res: Response, sha: Sha): void {
+  setImmutable(res, sha);
+  res.statusCode = 304;
+  res.end();
+}
+
+/** Streams the whole list as one JSON object, a page at a time, no faster than the client reads. */
+async function streamDigests(pages: AsyncIterable<readonly Sha[]>, res: Response): Promise<void> {
+  let bytes = 0;
+  function counted(chunk: string): string {
+    res.locals['streamedBytes'] = bytes += chunk.length;
+    return chunk;
+  }
+  async function* chunks(): AsyncGenerator<string> {
+    let opening = '{"digestList":[';
+    for await (const page of pages) {
+      yield counted(`${opening}"${page.join('","')}"`);
+      opening = ',';
+    }
+    yield counted(opening === ',' ? ']}' : `${opening}]}`);
+  }
+  try {
+    await pipeline(Readable.from(chunks(), { highWaterMark: 1 }), res);
+  } catch (error) {
+    // A client that hangs up is no fault of ours; the access line says that it did.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}

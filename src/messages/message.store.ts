@@ -1,0 +1,46 @@
+import type { Sha, StoredMessage } from './message.ts';
+
+/** Which part of the list to read. `cursor` is excluded: the part begins right after it (or ends right before it). */
+export interface StorePageRequest {
+  readonly direction: 'forward' | 'backward';
+  readonly cursor: Sha | undefined;
+  /** At most this many items. */
+  readonly limit: number;
+}
+
+/** A part of the list, oldest first whatever the direction. `hasMore`: the direction holds more items. */
+export interface StorePage<Item> {
+  readonly items: readonly Item[];
+  readonly hasMore: boolean;
+}
+
+/**
+ * What every backend promises. Messages have one order, that of their first commit, and never change.
+ *
+ * Every method rejects with an AppError: STORE_BUSY or STORE_UNAVAILABLE when the backend does not answer in time or
+ * at all, STORE_FULL when there is no room, BAD_USER_INPUT when a cursor is not in the list.
+ */
+export interface MessageStore {
+  /**
+   * Keeps a message and resolves when it is on disk, not before. A known sha changes nothing.
+   * @returns the message as it was first stored.
+   */
+  add(message: StoredMessage): Promise<StoredMessage>;
+
+  find(sha: Sha): Promise<StoredMessage | undefined>;
+
+  /** Messages with their content. The page ends early, but never empty, once it holds `maxBytes` bytes of content. */
+  page(request: StorePageRequest, maxBytes: number): Promise<StorePage<StoredMessage>>;
+
+  /** The shas alone. */
+  shaPage(request: StorePageRequest): Promise<StorePage<Sha>>;
+
+  /** Every sha stored at the time of the call, oldest first, in pages; holds no lock while the caller is slow. */
+  shas(): AsyncIterable<readonly Sha[]>;
+
+  /** Resolves when both reading and writing would be answered now. */
+  ping(): Promise<void>;
+
+  /** Finishes the writes under way, then releases everything. No other method may be called afterwards. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,94 @@
+import { GraphQLScalarType } from 'graphql';
+import { ArgsType, Field, Int, ObjectType } from 'type-graphql';
+import { parseSha, type Message, type Sha } from './message.ts';
+import type { Page, PageArguments } from './message.service.ts';
+
+export const Sha256 = new GraphQLScalarType<Sha, string>({
+  name: 'Sha256',
+  description: "64 lowercase hexadecimal digits: the SHA-256 of the text's UTF-8 bytes.",
+  parseValue: parseSha,
+  serialize: parseSha,
+});
+
+// simpleResolvers: fields are read as plain properties, without a wrapper per field and item.
+const simple = { simpleResolvers: true };
+
+@ArgsType()
+export class PageArgs implements PageArguments {
+  @Field(() => Int, { nullable: true })
+  first?: number | null;
+
+  @Field(() => Sha256, { nullable: true })
+  after?: Sha | null;
+
+  @Field(() => Int, { nullable: true })
+  last?: number | null;
+
+  @Field(() => Sha256, { nullable: true })
+  before?: Sha | null;
+}
+
+@ObjectType('Message', simple)
+export class MessageType implements Message {
+  @Field(() => Sha256)
+  sha!: Sha;
+
+  @Field(() => String, { description: 'Exactly as it was added.' })
+  text!: string;
+
+  @Field(() => Int, { description: 'Length of the text in UTF-8 bytes.' })
+  bytes!: number;
+
+  @Field(() => Date, { description: 'When it was first stored.' })
+  createdAt!: Date;
+}
+
+@ObjectType(simple)
+export class MessageEdge {
+  @Field(() => Sha256)
+  cursor!: Sha;
+
+  @Field(() => MessageType)
+  node!: MessageType;
+}
+
+@ObjectType(simple)
+export class PageInfo {
+  @Field(() => Boolean)
+  hasNextPage!: boolean;
+
+  @Field(() => Boolean)
+  hasPreviousPage!: boolean;
+
+  @Field(() => Sha256, { nullable: true })
+  startCursor!: Sha | undefined;
+
+  @Field(() => Sha256, { nullable: true })
+  endCursor!: Sha | undefined;
+}
+
+/** A page as Relay's Cursor Connections Specification shapes it; edges are only made when they are asked for. */
+@ObjectType(simple)
+export class MessageConnection {
+  readonly #page: Page<Message>;
+
+  constructor(page: Page<Message>) {
+    this.#page = page;
+  }
+
+  @Field(() => [MessageType])
+  get nodes(): readonly Message[] {
+    return this.#page.items;
+  }
+
+  @Field(() => [MessageEdge])
+  get edges(): MessageEdge[] {
+    return this.#page.items.map((node) => ({ cursor: node.sha, node }));
+  }
+
+  @Field(() => PageInfo)
+  get pageInfo(): PageInfo {
+    const { items, hasNextPage, hasPreviousPage } = this.#page;
+    return { hasNextPage, hasPreviousPage, startCursor: items[0]?.sha, endCursor: items.at(-1)?.sha };
+  }
+}

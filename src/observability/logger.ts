@@ -1,0 +1,31 @@
+import { pino, type DestinationStream, type Logger } from 'pino';
+import { AppError } from '../errors.ts';
+
+export type { Logger };
+
+/** JSON lines on stdout, or on the given stream. */
+export function createLogger(level: string, destination?: DestinationStream): Logger {
+  const options = { level, base: { pid: process.pid }, serializers: { err: describeError } };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/**
+ * What the log may say of an error, by allow-list: its kind, code and stack frames, and its sentence only where that
+ * cannot quote input. Parsers, validators and the like put what they were given into their messages and properties.
+ */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const code = 'code' in error ? error.code : undefined;
+  return {
+    type: error.name,
+    ...(typeof code === 'string' && { code }),
+    ...(hasSafeMessage(error, code) && { message: error.message }),
+    stack: error.stack?.split('\n').filter((line) => /^\s+at /.test(line)),
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  };
+}
+
+/** Our own sentences, and those of SQLite and the operating system, which name files and results but no values. */
+function hasSafeMessage(error: Error, code: unknown): boolean {
+  return error instanceof AppError || code === 'ERR_SQLITE_ERROR' || ('errno' in error && 'syscall' in error);
+}

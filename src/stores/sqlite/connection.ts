@@ -1,0 +1,69 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** The path by which SQLite knows a database in memory (sqlite.org/inmemorydb.html). */
+export const MEMORY_PATH = ':memory:';
+
+/**
+ * Below this, two connections that write or checkpoint at once can lose a commit ("WAL-reset bug",
+ * sqlite.org/wal.html#walresetbug).
+ */
+const MIN_SQLITE_VERSION = '3.51.3';
+
+/** Set on every connection and read back, as [name, what to set, what to read]. */
+const pragmas: readonly (readonly [string, string, string | number])[] = [
+  // WAL syncs its log at every commit only under FULL: NORMAL may lose acknowledged commits on power loss.
+  ['synchronous', 'FULL', 2],
+  ['foreign_keys', 'ON', 1],
+  ['trusted_schema', 'OFF', 0],
+  ['cell_size_check', 'ON', 1],
+];
+
+const filePragmas: typeof pragmas = [
+  ['journal_mode', 'WAL', 'wal'],
+  ['mmap_size', '0', 0],
+  ['journal_size_limit', '67108864', 67_108_864],
+];
+
+export interface ConnectionOptions {
+  readonly path: string;
+  readonly readOnly?: boolean;
+  /** How long a statement may wait for another connection's lock; the calling thread is blocked meanwhile. */
+  readonly busyTimeoutMs: number;
+}
+
+/** @throws Error when the file cannot be opened, or when SQLite does not confirm a pragma. */
+export function openConnection({ path, readOnly = false, busyTimeoutMs }: ConnectionOptions): DatabaseSync {
+  const db = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs });
+  try {
+    assertVersion(db);
+    for (const [name, value, expected] of path === MEMORY_PATH ? pragmas : [...filePragmas, ...pragmas]) {
+      db.exec(`PRAGMA ${name} = ${value}`);
+      const actual = readPragma(db, name);
+      if (actual !== expected) throw new Error(`SQLite answers ${String(actual)} to PRAGMA ${name} = ${value}`);
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+export function readPragma(db: DatabaseSync, name: string): unknown {
+  const row = db.prepare(`PRAGMA ${name}`).get();
+  return row && Object.values(row)[0];
+}
+
+/** Makes the file before SQLite does, so that it (and the -wal and -shm that copy its mode) is private to its user. */
+export function createPrivateFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+}
+
+function assertVersion(db: DatabaseSync): void {
+  const version = String(db.prepare('SELECT sqlite_version() AS version').get()?.['version']);
+  if (version.localeCompare(MIN_SQLITE_VERSION, 'en', { numeric: true }) < 0) {
+    throw new Error(`SQLite ${version} is too old: ${MIN_SQLITE_VERSION} or newer is needed; update Node.js`);
+  }
+}

@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { AppError } from '../../errors.ts';
+import type { StoredMessage } from '../../messages/message.ts';
+import type { WriterData, WriterReply, WriterRequest } from './writer.thread.ts';
+
+/** Bounds one transaction, and with it how long a reply may wait for its neighbours. */
+const MAX_BATCH_MESSAGES = 512;
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
+interface PendingWrite {
+  readonly message: StoredMessage;
+  readonly resolve: (stored: StoredMessage) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+/** Where a store sends its writes. */
+export interface Writer {
+  /** Resolves when the message is on disk, with the message as first stored. */
+  add(message: StoredMessage): Promise<StoredMessage>;
+  /** Why nothing can be written any more, or undefined. */
+  readonly failure: AppError | undefined;
+  /** Finishes what was added, then ends. */
+  close(): Promise<void>;
+}
+
+/**
+ * Group commit: one batch is on its way to the disk, and what arrives meanwhile becomes the next one, so that any
+ * number of concurrent writes costs one sync. The disk is waited for in a thread, never in the event loop. Every
+ * write settles only after the commit of its own batch.
+ */
+export class ThreadWriter implements Writer {
+  readonly #thread: Worker;
+  #queue: PendingWrite[] = [];
+  #batch: PendingWrite[] = [];
+  #failure: AppError | undefined;
+  #closing = false;
+
+  private constructor(thread: Worker) {
+    this.#thread = thread;
+    thread.on('message', (reply: WriterReply) => {
+      this.#settle(reply);
+    });
+    thread.on('error', (error: Error) => {
+      this.#fail(error);
+    });
+    thread.on('exit', () => {
+      if (!this.#closing) this.#fail(new Error('the writer thread ended'));
+    });
+  }
+
+  /** Resolves when the thread has its connection; rejects with what kept it from opening the file. */
+  static async start(path: string): Promise<ThreadWriter> {
+    // The thread's file has this file's own extension: .ts where sources run as they are, .js in dist.
+    const file = new URL(`./writer.thread${extname(import.meta.url)}`, import.meta.url);
+    const thread = new Worker(file, { workerData: { path } satisfies WriterData });
+    await once(thread, 'message');
+    return new ThreadWriter(thread);
+  }
+
+  get failure(): AppError | undefined {
+    return this.#failure;
+  }
+
+  add(message: StoredMessage): Promise<StoredMessage> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ message, resolve, reject });
+      if (this.#batch.length === 0) this.#sendNext();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const ended = once(this.#thread, 'exit');
+    // The port keeps its order, so a batch under way is answered first; `#sendNext` closes after the last one.
+    if (this.#batch.length === 0) this.#post('close');
+    await ended;
+  }
+
+  #sendNext(): void {
+    this.#batch = this.#takeBatch();
+    if (this.#batch.length > 0) this.#post(this.#batch.map(({ message }) => message));
+    else if (this.#closing) this.#post('close');
+  }
+
+  #takeBatch(): PendingWrite[] {
+    let bytes = 0;
+    const end = this.#queue.findIndex(({ message }, index) => {
+      bytes += message.content.byteLength;
+      return index === MAX_BATCH_MESSAGES || (index > 0 && bytes > MAX_BATCH_BYTES);
+    });
+    return this.#queue.splice(0, end === -1 ? this.#queue.length : end);
+  }
+
+  #settle(reply: WriterReply): void {
+    if (reply === 'ready') return;
+    const batch = this.#batch;
+    if ('results' in reply) {
+      batch.forEach(({ message, resolve }, index) => {
+        resolve(reply.results[index] ?? message);
+      });
+    } else {
+      const error = new AppError(reply.code, undefined, { cause: new Error(reply.reason) });
+      for (const { reject } of batch) reject(error);
+    }
+    this.#sendNext();
+  }
+
+  #fail(cause: Error): void {
+    this.#failure ??= new AppError('STORE_UNAVAILABLE', undefined, { cause });
+    for (const { reject } of [...this.#batch, ...this.#queue]) reject(this.#failure);
+    this.#batch = [];
+    this.#queue = [];
+  }
+
+  #post(request: WriterRequest): void {
+    this.#thread.postMessage(request);
+  }
+}
