@@ -27,10 +27,11 @@ export interface TlsFiles {
 export async function loadTlsFiles(config: Config, now: number): Promise<TlsFiles> {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config;
   const isOurs = hasDefaultTlsFiles(config);
-  if (isOurs && !existsSync(certFile) && !existsSync(keyFile)) await generate(certFile, keyFile, now);
+  if (isOurs && !existsSync(certFile) && !existsSync(keyFile))
+    await createDevelopmentCertificate(certFile, keyFile, now);
   const files = readTlsFiles(certFile, keyFile);
   if (!isOurs || !isDueDevelopmentCertificate(files.certificate, now)) return files;
-  await generate(certFile, keyFile, now);
+  await createDevelopmentCertificate(certFile, keyFile, now);
   return readTlsFiles(certFile, keyFile);
 }
 
@@ -92,10 +93,10 @@ function parse<Value>(variable: string, file: string, kind: string, parser: () =
 }
 
 /** ECDSA P-256, for this machine's own names only, and no authority over any other certificate. */
-async function generate(certFile: string, keyFile: string, now: number): Promise<void> {
+export async function createDevelopmentCertificate(certFile: string, keyFile: string, now: number): Promise<void> {
   // Only needed once a year, and slow to load.
-  const { generate: generateCertificate } = await import('selfsigned');
-  const { cert, private: key } = await generateCertificate(
+  const { generate } = await import('selfsigned');
+  const { cert, private: key } = await generate(
     [
       { name: 'commonName', value: 'localhost' },
       { name: 'organizationName', value: DEVELOPMENT_ORGANISATION },

@@ -1,0 +1,72 @@
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { IncomingHttpHeaders } from 'node:http';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The body, parsed as JSON. */
+  readonly json: unknown;
+}
+
+export interface ClientRequest {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Record<string, string | string[]>;
+  readonly body?: string | Uint8Array;
+}
+
+/** An HTTPS client that trusts one certificate, explicitly, and adds nothing to what it is told to send. */
+export class Client {
+  readonly #origin: URL;
+  readonly #options: RequestOptions;
+  readonly agent: Agent;
+
+  constructor(url: string, ca: string) {
+    this.#origin = new URL(url);
+    this.agent = new Agent({ keepAlive: true, ca });
+    this.#options = { hostname: this.#origin.hostname, port: this.#origin.port, agent: this.agent };
+  }
+
+  async request({ method = 'GET', path, headers = {}, body }: ClientRequest): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = httpsRequest({ ...this.#options, method, path, headers }, (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.on('error', reject);
+        incoming.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            text,
+            get json() {
+              return JSON.parse(text) as unknown;
+            },
+          });
+        });
+      });
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+
+  get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.request({ path, headers });
+  }
+
+  post(path: string, body: string | Uint8Array, headers: Record<string, string> = {}): Promise<Answer> {
+    const length = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+    return this.request({ method: 'POST', path, body, headers: { 'content-length': length, ...headers } });
+  }
+
+  /** Posts an operation as a frontend would. */
+  graphql(query: string, variables?: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> {
+    const body = JSON.stringify({ query, variables });
+    return this.post('/graphql', body, { 'content-type': 'application/json', ...headers });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}

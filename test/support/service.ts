@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createApp, type App, type Overrides } from '../../src/app.ts';
+import { parseConfig } from '../../src/config.ts';
+import { createDevelopmentCertificate } from '../../src/http/tls-files.ts';
+import { createLogger } from '../../src/observability/logger.ts';
+import { Client } from './client.ts';
+import { dispose, temporaryFolder } from './leftovers.ts';
+
+/** The stores that suites loop over; STORES=memory,file selects. */
+export const STORES = (process.env['STORES'] ?? 'memory,file').split(',');
+
+/** A DATABASE_URL for a fresh store of one kind. */
+export function freshDatabaseUrl(store: string): string {
+  if (store === 'memory') return 'memory:';
+  if (store === 'file') return `file:${join(temporaryFolder(), 'messages.db')}`;
+  throw new Error(`STORES knows memory and file, not ${store}`);
+}
+
+export interface TestCertificate {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly ca: string;
+}
+
+/** Made as the first start makes it. */
+export async function createTestCertificate(now = Date.now()): Promise<TestCertificate> {
+  const folder = temporaryFolder();
+  const [certFile, keyFile] = [join(folder, 'server.crt'), join(folder, 'server.key')];
+  await createDevelopmentCertificate(certFile, keyFile, now);
+  return { certFile, keyFile, ca: readFileSync(certFile, 'utf8') };
+}
+
+export interface Service {
+  readonly app: App;
+  readonly client: Client;
+  readonly url: string;
+  readonly ca: string;
+  /** Every log line so far, as text. */
+  readonly log: () => string;
+  readonly logLines: () => Record<string, unknown>[];
+}
+
+export interface ServiceOptions {
+  readonly store?: string;
+  readonly env?: Record<string, string>;
+  readonly overrides?: Overrides;
+}
+
+/** The real service in this process, over HTTPS on a free port, with a log that is kept. */
+export async function startService({
+  store = 'memory',
+  env = {},
+  overrides = {},
+}: ServiceOptions = {}): Promise<Service> {
+  const { certFile, keyFile, ca } = await createTestCertificate();
+  const config = parseConfig({
+    PORT: '0',
+    HOST: '127.0.0.1',
+    DATABASE_URL: freshDatabaseUrl(store),
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+    LOG_LEVEL: 'trace',
+    ...env,
+  });
+  let log = '';
+  const logger = createLogger(config.logLevel, { write: (line: string) => void (log += line) });
+  const app = createApp(config, { logger, ...overrides });
+  await app.start();
+  const client = new Client(app.url, ca);
+  dispose(async () => {
+    client.close();
+    await app.stop();
+  });
+  return {
+    app,
+    client,
+    url: app.url,
+    ca,
+    log: () => log,
+    logLines: () =>
+      log
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
+}
