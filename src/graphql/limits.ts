@@ -1,143 +1,84 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import {
+  getArgumentValues,
+  getVariableValues,
   GraphQLError,
   Kind,
   type ASTVisitor,
+  type DocumentNode,
+  type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
-import {
-  fieldExtensionsEstimator,
-  getComplexity,
-  simpleEstimator,
-  type ComplexityEstimator,
-} from 'graphql-query-complexity';
 import { AppError } from '../errors.ts';
 import type { GraphQLContext } from './context.ts';
+import { createMeasure, type FindFragment } from './measure.ts';
 
 /** Bounds the work of the parser; the introspection query of common clients has about 350. */
 export const MAX_TOKENS = 1000;
 
 /** The introspection query of common clients goes 13 deep, this schema's own operations 4. */
 const MAX_DEPTH = 15;
-
-/** Counted where fragments are spread, not where they stand. */
 const MAX_ALIASES = 30;
 const MAX_FIELDS = 500;
 
-/** One page costs this much plus one for each field of each item: a full page of everything fits, many do not. */
-const PAGE_COMPLEXITY = 5000;
-const MAX_COMPLEXITY = 30_000;
+/** A page costs this and its size times its fields: one page of 1000 with everything fits, and five short ones. */
+const PAGE_COST = 5000;
+const MAX_COST = 30_000;
 
 /** Characters of text in one answer; aliases can multiply what was read. */
-const MAX_RESPONSE_TEXT = 64 * 1024 * 1024;
+const MAX_ANSWER_TEXT = 64 * 1024 * 1024;
 
-/** Below this many bytes read, no permitted number of aliases reaches the limit. */
-const UNCHECKED_BYTES = MAX_RESPONSE_TEXT / (2 * MAX_ALIASES);
+/** With fewer bytes read, no permitted number of aliases reaches that. */
+const UNCHECKED_BYTES = MAX_ANSWER_TEXT / (2 * MAX_ALIASES);
 
-interface Measure {
-  readonly depth: number;
-  readonly aliases: number;
-  readonly fields: number;
+/** The extension that marks a root field as a page; it has the arguments `first` and `last`. */
+export interface PageExtensions {
+  readonly page: { readonly defaultSize: number; readonly maxSize: number };
 }
 
-/** A validation rule: what can be seen in the document alone. Each fragment is measured once, however often spread. */
+/** A validation rule: what can be seen in the document alone. */
 export function limitDocument(context: ValidationContext): ASTVisitor {
-  const measureSelections = createMeasure(context);
+  const measure = createMeasure((name) => context.getFragment(name));
   return {
     OperationDefinition(node) {
-      const { depth, aliases, fields } = measureSelections(node.selectionSet);
-      const reason =
-        depth > MAX_DEPTH
-          ? `nests deeper than ${MAX_DEPTH} levels`
-          : aliases > MAX_ALIASES
-            ? `has more than ${MAX_ALIASES} aliases`
-            : fields > MAX_FIELDS
-              ? `selects more than ${MAX_FIELDS} fields`
-              : undefined;
-      if (reason === undefined) return;
-      const error = tooComplex(`The operation ${reason}.`);
+      const { depth, aliases, fields } = measure(node.selectionSet);
+      const excess = [
+        depth > MAX_DEPTH && `nests deeper than ${MAX_DEPTH} levels`,
+        aliases > MAX_ALIASES && `has more than ${MAX_ALIASES} aliases`,
+        fields > MAX_FIELDS && `selects more than ${MAX_FIELDS} fields`,
+      ].find((reason) => reason !== false);
+      if (excess === undefined) return;
+      const error = new AppError('QUERY_TOO_COMPLEX', `The operation ${excess}.`);
       context.reportError(new GraphQLError(error.message, { nodes: node, originalError: error }));
     },
   };
 }
 
-function createMeasure(context: ValidationContext): (set: SelectionSetNode) => Measure {
-  const nothing: Measure = { depth: 0, aliases: 0, fields: 0 };
-  const known = new Map<FragmentDefinitionNode, Measure>();
-
-  function measureFragment(name: string): Measure {
-    const fragment = context.getFragment(name);
-    if (!fragment) return nothing;
-    const measured = known.get(fragment);
-    if (measured) return measured;
-    // Ends the walk of a fragment that spreads itself, which another rule refuses.
-    known.set(fragment, nothing);
-    const measure = measureSelections(fragment.selectionSet);
-    known.set(fragment, measure);
-    return measure;
-  }
-
-  function measureSelections(set: SelectionSetNode): Measure {
-    return set.selections.map(measureSelection).reduce(
-      (sum, one) => ({
-        depth: Math.max(sum.depth, one.depth),
-        aliases: sum.aliases + one.aliases,
-        fields: sum.fields + one.fields,
-      }),
-      nothing,
-    );
-  }
-
-  function measureSelection(selection: SelectionSetNode['selections'][number]): Measure {
-    if (selection.kind === Kind.FRAGMENT_SPREAD) return measureFragment(selection.name.value);
-    if (selection.kind === Kind.INLINE_FRAGMENT) return measureSelections(selection.selectionSet);
-    const { depth, aliases, fields } = selection.selectionSet ? measureSelections(selection.selectionSet) : nothing;
-    return { depth: depth + 1, aliases: aliases + (selection.alias ? 1 : 0), fields: fields + 1 };
-  }
-
-  return measureSelections;
-}
-
-/** For a field that answers a page: its size, as far as the service will allow it, times what is asked of each item. */
-export function pageComplexity(maxPageSize: number): ComplexityEstimator {
-  return function pageComplexity({ args, childComplexity }) {
-    const size = Number(args['first'] ?? args['last'] ?? 100);
-    return PAGE_COMPLEXITY + Math.min(Math.max(size, 1), maxPageSize) * childComplexity;
-  };
-}
-
-const estimators = [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })];
-
 /** What depends on variables, and on what was found. */
 export const limitOperation: ApolloServerPlugin<GraphQLContext> = {
   requestDidStart: () =>
     Promise.resolve({
-      didResolveOperation({ schema, document, operation, request: { operationName, variables } }) {
-        if (!operation) return Promise.resolve();
-        let complexity;
-        try {
-          complexity = getComplexity({
-            schema,
-            query: document,
-            estimators,
-            ...(operationName !== undefined && { operationName }),
-            ...(variables !== undefined && { variables }),
-          });
-        } catch {
-          // The variables do not fit the operation; execution says so in its own words.
-          return Promise.resolve();
-        }
-        if (complexity > MAX_COMPLEXITY) {
-          return Promise.reject(toRequestError(tooComplex('The operation asks for too many items in one answer.')));
+      didResolveOperation({ schema, document, operation, request: { variables } }) {
+        if (operation && costOf(schema, document, operation, variables ?? {}) > MAX_COST) {
+          const error = new AppError('QUERY_TOO_COMPLEX', 'The operation asks for too many items in one answer.');
+          // Apollo answers 500 to what is thrown before execution, unless it names a status.
+          return Promise.reject(
+            new GraphQLError(error.message, { originalError: error, extensions: { http: { status: 400 } } }),
+          );
         }
         return Promise.resolve();
       },
       willSendResponse({ contextValue, response: { body } }) {
         if (contextValue.bytesRead <= UNCHECKED_BYTES || body.kind !== 'single') return Promise.resolve();
-        if (textLengthOf(body.singleResult.data) > MAX_RESPONSE_TEXT) {
-          const error = tooComplex('The answer would be too large; ask for fewer items at a time.');
+        if (textLengthOf(body.singleResult.data) > MAX_ANSWER_TEXT) {
+          const error = new AppError(
+            'QUERY_TOO_COMPLEX',
+            'The answer would be too large; ask for fewer items at a time.',
+          );
           body.singleResult = { errors: [{ message: error.message, extensions: { code: error.code } }] };
         }
         return Promise.resolve();
@@ -145,13 +86,49 @@ export const limitOperation: ApolloServerPlugin<GraphQLContext> = {
     }),
 };
 
-function tooComplex(sentence: string): AppError {
-  return new AppError('QUERY_TOO_COMPLEX', sentence);
+function costOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  variables: Record<string, unknown>,
+): number {
+  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+  const root = schema.getRootType(operation.operation);
+  // Variables that do not fit are for execution to refuse, in its own words.
+  if (!coerced || !root) return 0;
+  const findFragment = fragmentFinder(document);
+  const measure = createMeasure(findFragment);
+  return rootFieldsOf(operation.selectionSet, findFragment).reduce((cost, node) => {
+    const field = root.getFields()[node.name.value];
+    const { fields } = measure(node.selectionSet);
+    if (!field || !isPage(field.extensions)) return cost + fields;
+    const { defaultSize, maxSize } = field.extensions.page;
+    const args = getArgumentValues(field, node, coerced);
+    const size = Number(args['first'] ?? args['last'] ?? defaultSize);
+    return cost + PAGE_COST + Math.min(size, maxSize) * fields;
+  }, 0);
 }
 
-/** Apollo answers 500 to an error thrown before execution unless it names a status. */
-function toRequestError(error: AppError): GraphQLError {
-  return new GraphQLError(error.message, { originalError: error, extensions: { http: { status: 400 } } });
+function isPage(extensions: object): extensions is PageExtensions {
+  return 'page' in extensions;
+}
+
+function fragmentFinder({ definitions }: DocumentNode): FindFragment {
+  const fragments = definitions.filter(
+    (node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION,
+  );
+  return (name) => fragments.find((fragment) => fragment.name.value === name);
+}
+
+function rootFieldsOf({ selections }: SelectionSetNode, findFragment: FindFragment): FieldNode[] {
+  return selections.flatMap((selection) => {
+    if (selection.kind === Kind.FIELD) return [selection];
+    const set =
+      selection.kind === Kind.INLINE_FRAGMENT
+        ? selection.selectionSet
+        : findFragment(selection.name.value)?.selectionSet;
+    return set ? rootFieldsOf(set, findFragment) : [];
+  });
 }
 
 function textLengthOf(value: unknown): number {

@@ -15,14 +15,14 @@ const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}pre{overflow:auto}';
 const PAGE_POLICY = `default-src 'none'; frame-ancestors 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
-/** A host and port that can stand in a command: nothing else of a Host header is ever repeated. */
-const plainHost = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
+/** What can stand in a command: nothing else of a Host header is ever repeated. */
+const plainOrigin = /^https:\/\/(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /** `GET /`: commands that work on the host, port and certificate by which the caller came. */
 export function greetingRoutes({ url, curlTrust }: GreetingOptions): Router {
   function greet(req: Request): string {
-    const host = req.headers.host ?? '';
-    const origin = plainHost.test(host) ? `https://${host}` : url();
+    const asked = `https://${req.headers.host ?? ''}`;
+    const origin = plainOrigin.test(asked) && URL.canParse(asked) ? asked : url();
     const curl = ['curl', curlTrust(new URL(origin).hostname)].filter(Boolean).join(' ');
     return [
       'Hashpost keeps text messages under their SHA-256.',

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { hasDefaultTlsFiles, type Config } from '../config.ts';
 
@@ -48,8 +49,8 @@ export function namesOf(certificate: X509Certificate): string[] {
 
 /** Whether a client that trusts the certificate's issuer accepts it for this host name or address. */
 export function coversHost(certificate: X509Certificate, host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, '');
-  return (certificate.checkHost(address) ?? certificate.checkIP(address)) !== undefined;
+  const name = host.replace(/^\[|\]$/g, '');
+  return (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined;
 }
 
 /** Not `checkIssued`: that wants a certificate with authority over others, which a development certificate has not. */

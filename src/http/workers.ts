@@ -33,6 +33,9 @@ export class Workers {
 
   constructor(logger: Logger) {
     this.#logger = logger;
+    // Workers accept from one shared socket. Round-robin, Node's default, accepts in the primary and passes connections
+    // on; one that is on its way to a worker that dies is neither answered nor closed, and its client waits for ever.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
   }
 
   /**

@@ -1,8 +1,8 @@
-import { Arg, Args, Ctx, Mutation, Query, Resolver } from 'type-graphql';
-import { pageComplexity } from '../graphql/limits.ts';
+import { Arg, Args, Ctx, Extensions, Mutation, Query, Resolver } from 'type-graphql';
+import type { PageExtensions } from '../graphql/limits.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import type { Sha } from './message.ts';
-import { MAX_PAGE_SIZE, type MessageService } from './message.service.ts';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type MessageService } from './message.service.ts';
 import { MessageConnection, MessageType, PageArgs, Sha256 } from './message.type.ts';
 
 /** The GraphQL door: thin translations to and from the service. */
@@ -16,8 +16,8 @@ export class MessageResolver {
 
   @Query(() => MessageConnection, {
     description: "Oldest first. Forward: first, after. Backward: last, before. A cursor is a message's sha.",
-    complexity: pageComplexity(MAX_PAGE_SIZE),
   })
+  @Extensions({ page: { defaultSize: DEFAULT_PAGE_SIZE, maxSize: MAX_PAGE_SIZE } } satisfies PageExtensions)
   async messages(@Ctx() context: GraphQLContext, @Args(() => PageArgs) args: PageArgs): Promise<MessageConnection> {
     const page = await this.#service.page(args);
     for (const { bytes } of page.items) context.bytesRead += bytes;

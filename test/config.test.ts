@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type ConfigError, describeSettings, parseConfig } from '../src/config.ts';
+import { ROOT } from './support/process.ts';
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(env);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults;
+  }
+}
+
+test('the defaults are those of the contract', () => {
+  expect(parseConfig({ PATH: '/bin', HOME: '/root' })).toEqual({
+    port: 5000,
+    host: '::',
+    store: { kind: 'sqlite', path: 'data/messages.db' },
+    tlsCertFile: 'ssl/server.crt',
+    tlsKeyFile: 'ssl/server.key',
+    workers: 1,
+    maxMessageBytes: 1_048_576,
+    logLevel: 'info',
+    corsOrigins: ['https://studio.apollographql.com'],
+  });
+});
+
+test.each([
+  ['DATABASE_URL', 'file:/var/lib/x.db', 'store', { kind: 'sqlite', path: '/var/lib/x.db' }],
+  ['DATABASE_URL', 'file:///var/lib/x.db', 'store', { kind: 'sqlite', path: '/var/lib/x.db' }],
+  ['DATABASE_URL', 'file:./my data.db', 'store', { kind: 'sqlite', path: './my data.db' }],
+  ['DATABASE_URL', 'memory:', 'store', { kind: 'memory' }],
+  ['WORKERS', 'auto', 'workers', availableParallelism()],
+  ['WORKERS', '3', 'workers', 3],
+  ['CORS_ORIGINS', '', 'corsOrigins', []],
+  [
+    'CORS_ORIGINS',
+    'https://a.example, http://localhost:3000',
+    'corsOrigins',
+    ['https://a.example', 'http://localhost:3000'],
+  ],
+  ['HOST', '0.0.0.0', 'host', '0.0.0.0'],
+  ['LOG_LEVEL', 'silent', 'logLevel', 'silent'],
+] as const)('%s=%s', (variable, text, name, value) => {
+  expect(parseConfig({ [variable]: text })[name]).toEqual(value);
+});
+
+test.each([
+  ['PORT', ['', 'x', '-1', '65536', '5000.5', '0x10', ' 5000', '1e3']],
+  ['HOST', ['', 'a b', 'https://x']],
+  ['DATABASE_URL', ['', 'file:', 'messages.db', 'memory', 'memory:x', 'mysql://x', 'file://host/x', 'file:x?mode=ro']],
+  ['WORKERS', ['', '0', '-1', 'all', '1.5', '257']],
+  ['MAX_MESSAGE_BYTES', ['', '0', '-1', '1MB', '1e6', 'Infinity', 'NaN', '67108865', '0x400']],
+  ['LOG_LEVEL', ['', 'INFO', 'verbose', '30']],
+  [
+    'CORS_ORIGINS',
+    ['*', 'example.com', 'https://a.example/', 'https://a.example/x', 'https://a.example,', 'null', 'file://'],
+  ],
+])('%s is never silently defaulted', (variable, texts) => {
+  for (const text of texts)
+    expect([text, faultsOf({ [variable]: text })]).toEqual([text, [expect.stringContaining(`${variable} must be `)]]);
+});
+
+test('all faults are told at once', () => {
+  expect(faultsOf({ PORT: 'x', LOG_LEVEL: 'loud', MAX_MESSAGE_BYTE: '5', TLS_CERT_FILE: 'x.crt' })).toEqual([
+    'PORT must be a whole number from 0 to 65535',
+    'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+    'TLS_CERT_FILE and TLS_KEY_FILE must be set together',
+    'MAX_MESSAGE_BYTE is not a setting; did you mean MAX_MESSAGE_BYTES?',
+  ]);
+});
+
+test('a memory store cannot be shared by processes', () => {
+  expect(faultsOf({ DATABASE_URL: 'memory:', WORKERS: '2' })).toHaveLength(1);
+});
+
+test.each([
+  'DATABASE_URI',
+  'LOGLEVEL',
+  'CORS_ORIGIN',
+  'TLS_CERT',
+  'TLS_KEY',
+  'MAX_MESSAGE_SIZE',
+  'WORKER',
+  'log_level',
+])('%s is taken for a mistake', (name) => {
+  expect(faultsOf({ [name]: 'x' })).toHaveLength(1);
+});
+
+test.each([
+  'PATH',
+  'HOSTNAME',
+  'PORTS',
+  'NODE_ENV',
+  'npm_config_loglevel',
+  'NODE_TLS_REJECT_UNAUTHORIZED',
+  'HASHPOST_PORT_5000_TCP',
+  'APOLLO_KEY',
+])('%s belongs to somebody else', (name) => {
+  expect(faultsOf({ [name]: 'x' })).toEqual([]);
+});
+
+test('the result cannot be changed', () => {
+  expect(Object.isFrozen(parseConfig({}))).toBe(true);
+});
+
+test('the README lists every setting', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  for (const row of describeSettings())
+    expect(readme).toContain(`| \`${row.variable}\` | \`${row.default}\` | ${row.meaning} |`);
+});

@@ -1,0 +1,245 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from './support/client.ts';
+import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
+import { spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
+import { createTestCertificate } from './support/service.ts';
+
+afterEach(disposeLeftovers);
+
+interface Running extends ServiceProcess {
+  readonly client: Client;
+  readonly folder: string;
+}
+
+async function start(env: Record<string, string> = {}, options: Partial<ProcessOptions> = {}): Promise<Running> {
+  const { certFile, keyFile, ca } = await createTestCertificate();
+  const folder = temporaryFolder();
+  const service = spawnService({
+    env: {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATABASE_URL: 'file:x.db',
+      TLS_CERT_FILE: certFile,
+      TLS_KEY_FILE: keyFile,
+      ...env,
+    },
+    cwd: folder,
+    ...options,
+  });
+  return { ...service, folder, client: new Client(await service.url, ca) };
+}
+
+test('a first start needs nothing: it makes certificate and database, says how to be reached, and is', async () => {
+  const folder = temporaryFolder();
+  const service = spawnService({ env: { PORT: '0', HOST: '127.0.0.1' }, cwd: folder });
+  const url = await service.url;
+  const line = JSON.parse(service.stdout()) as { certificate: unknown; try: string };
+  expect(line.certificate).toEqual({ file: 'ssl/server.crt', names: ['localhost', '127.0.0.1', '::1'], daysLeft: 364 });
+  expect(line.try).toBe(`curl --cacert ${join(folder, 'ssl/server.crt')} ${url}/messages`);
+  const client = new Client(url, readFileSync(join(folder, 'ssl/server.crt'), 'utf8'));
+  expect(await client.post('/messages', '{"message":"foo"}')).toMatchObject({ status: 201 });
+  expect(existsSync(join(folder, 'data/messages.db'))).toBe(true);
+  client.close();
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s: nothing new is taken, what runs is finished, the end is 0 and soon',
+  async (signal) => {
+    const { child, client, exited, stderr, folder } = await start();
+    const writes = Array.from({ length: 200 }, (_, index) => client.post('/messages', `{"message":"${index}"}`));
+    await Promise.race(writes);
+    child.kill(signal);
+    const begun = performance.now();
+    const settled = await Promise.allSettled(writes);
+    expect(await exited).toBe(0);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(stderr()).toBe('');
+    // Closed in order: the log has been moved into the file.
+    expect(existsSync(join(folder, 'x.db-wal'))).toBe(false);
+    for (const outcome of settled) {
+      if (outcome.status === 'fulfilled') expect(outcome.value.status).toBe(201);
+      else expect(outcome.reason).toMatchObject({ code: expect.stringMatching(/ECONNRESET|ECONNREFUSED/) as string });
+    }
+  },
+);
+
+test('a connection that only sits there does not delay the end', async () => {
+  const { child, client, exited, url } = await start();
+  await client.get('/health');
+  // One that is idle after a request, one that never says a word.
+  const { hostname, port } = new URL(await url);
+  const silent = connect(Number(port), hostname);
+  await once(silent, 'connect');
+  const begun = performance.now();
+  child.kill('SIGTERM');
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(2_000);
+});
+
+test('SIGTERM during the start ends it cleanly', async () => {
+  const { certFile, keyFile } = await createTestCertificate();
+  const service = spawnService({
+    env: { PORT: '0', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, DATABASE_URL: 'memory:' },
+  });
+  await sleep(150);
+  service.child.kill('SIGTERM');
+  expect([0, 'SIGTERM']).toContain(await service.exited);
+  expect(service.stderr()).toBe('');
+});
+
+test('wrong settings: all faults on stderr, 78, and nothing is made or opened', async () => {
+  const folder = temporaryFolder();
+  const { exited, stderr, stdout } = spawnService({
+    env: { PORT: 'x', LOG_LEVEL: 'loud', DATABASE_URI: 'file:y' },
+    cwd: folder,
+  });
+  expect(await exited).toBe(78);
+  expect(stderr()).toBe(
+    [
+      'hashpost: the settings are not valid:',
+      '  PORT must be a whole number from 0 to 65535',
+      '  LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+      '  DATABASE_URI is not a setting; did you mean DATABASE_URL?',
+      '',
+    ].join('\n'),
+  );
+  expect(stdout()).toBe('');
+  expect(existsSync(join(folder, 'data')) || existsSync(join(folder, 'ssl'))).toBe(false);
+});
+
+const unusable: [string, (folder: string) => Record<string, string>, RegExp][] = [
+  [
+    'a database that is none',
+    (folder) => (writeFileSync(join(folder, 'x.db'), 'no database'.repeat(999)), { DATABASE_URL: 'file:x.db' }),
+    /^hashpost: the database x\.db cannot be used: file is not a database\n$/,
+  ],
+  [
+    'a database in a folder that is a file',
+    (folder) => (writeFileSync(join(folder, 'f'), ''), { DATABASE_URL: 'file:f/x.db' }),
+    /^hashpost: the database f\/x\.db cannot be used: .*\n$/,
+  ],
+  [
+    'a certificate that is missing',
+    () => ({ TLS_CERT_FILE: 'no.crt', TLS_KEY_FILE: 'no.key' }),
+    /^hashpost: TLS_CERT_FILE \(no\.crt\) cannot be read: .*\n$/,
+  ],
+  [
+    'an address of another machine',
+    () => ({ HOST: '192.0.2.1' }),
+    /^hashpost: HOST 192\.0\.2\.1 is no address of this machine: set HOST, .*\n$/,
+  ],
+];
+
+test.each(unusable)('%s: one clear line, and not 0', async (_, prepare, line) => {
+  for (const WORKERS of ['1', '2']) {
+    const folder = temporaryFolder();
+    const { certFile, keyFile } = await createTestCertificate();
+    const env = {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      TLS_CERT_FILE: certFile,
+      TLS_KEY_FILE: keyFile,
+      WORKERS,
+      ...prepare(folder),
+    };
+    const { exited, stderr } = spawnService({ env, cwd: folder });
+    expect(await exited).toBe(1);
+    expect(stderr().split('\n')[0]).toMatch(new RegExp(line.source.replace('\\n$', '$')));
+  }
+});
+
+test('a port that is taken: one clear line that names it', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const { certFile, keyFile } = await createTestCertificate();
+  const env = {
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    DATABASE_URL: 'memory:',
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+  };
+  const { exited, stderr } = spawnService({ env });
+  expect(await exited).toBe(1);
+  expect(stderr()).toBe(`hashpost: PORT ${port} is in use on 127.0.0.1: stop what listens there, or set PORT\n`);
+  other.close();
+});
+
+test('--help lists the settings; other arguments are refused', async () => {
+  const help = spawnService({ env: {}, args: ['--help'] });
+  expect(await help.exited).toBe(0);
+  expect(help.stdout()).toContain('MAX_MESSAGE_BYTES=1048576');
+  const wrong = spawnService({ env: {}, args: ['--port', '1'] });
+  expect(await wrong.exited).toBe(64);
+  expect(wrong.stderr()).toBe('hashpost: unknown argument --port; settings are environment variables, see --help\n');
+});
+
+describe('with several workers', () => {
+  const pids = (log: string): Set<number> =>
+    new Set([...log.matchAll(/"pid":(\d+)[^\n]*"msg":"request"/g)].map(([, pid]) => Number(pid)));
+  const countOf = (text: string): number => (JSON.parse(text) as { digestList: string[] }).digestList.length;
+
+  /** One connection per request, so that the workers share them. */
+  async function post(url: string, ca: string, text: string): Promise<number> {
+    const client = new Client(url, ca);
+    try {
+      return (await client.post('/messages', JSON.stringify({ message: text }))).status;
+    } finally {
+      client.close();
+    }
+  }
+
+  test('all of them answer, on one port and one database; a dead one is replaced; the end is 0', async () => {
+    const { certFile, keyFile, ca } = await createTestCertificate();
+    const folder = temporaryFolder();
+    const env = {
+      PORT: '0',
+      HOST: '127.0.0.1',
+      DATABASE_URL: 'file:x.db',
+      TLS_CERT_FILE: certFile,
+      TLS_KEY_FILE: keyFile,
+      WORKERS: '2',
+    };
+    const service = spawnService({ env, cwd: folder });
+    const url = await service.url;
+    for (let index = 0; index < 40; index++) expect(await post(url, ca, `first ${index}`)).toBe(201);
+    const workers = pids(service.stdout());
+    expect(workers.size).toBe(2);
+    expect(workers).not.toContain(service.child.pid);
+    const [victim] = workers;
+    process.kill(victim as number, 'SIGKILL');
+    for (let index = 0; index < 40; index++) await post(url, ca, `second ${index}`).catch(() => undefined);
+    while (pids(service.stdout()).size < 3) await post(url, ca, 'again').catch(() => sleep(50));
+    const client = new Client(url, ca);
+    const { text } = await client.get('/messages');
+    expect(countOf(text)).toBeGreaterThanOrEqual(80);
+    client.close();
+    expect(service.stdout().match(/listening on/g)).toHaveLength(1);
+    service.child.kill('SIGTERM');
+    expect(await service.exited).toBe(0);
+    expect(service.stderr()).toBe('');
+  });
+
+  test('when the primary is killed, no worker stays behind on the port', async () => {
+    const { child, client, exited } = await start({ WORKERS: '2' });
+    await client.get('/health');
+    child.kill('SIGKILL');
+    await exited;
+    client.close();
+    for (let round = 0; ; round++) {
+      const refused = await client.get('/health').then(
+        () => false,
+        () => true,
+      );
+      if (refused) break;
+      if (round > 20) throw new Error('a worker still answers after 2 s');
+      await sleep(100);
+    }
+  });
+});

@@ -1,0 +1,112 @@
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { encodeMessage, type StoredMessage } from '../../src/messages/message.ts';
+import type { MessageStore } from '../../src/messages/message.store.ts';
+import { openStore } from '../../src/stores/open-store.ts';
+import { openConnection, readPragma } from '../../src/stores/sqlite/connection.ts';
+import { dispose, disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
+
+afterEach(disposeLeftovers);
+
+const message = (text: string): StoredMessage => encodeMessage(text, 1_000_000, 1_000);
+
+async function open(path: string): Promise<MessageStore> {
+  const store = await openStore({ kind: 'sqlite', path });
+  dispose(() => store.close().catch(() => undefined));
+  return store;
+}
+
+test('every connection has the log, and syncs it at each commit', () => {
+  const path = join(temporaryFolder(), 'x.db');
+  for (const readOnly of [false, true]) {
+    const db = openConnection({ path, readOnly, busyTimeoutMs: 0 });
+    const names = ['journal_mode', 'synchronous', 'mmap_size', 'foreign_keys', 'trusted_schema'];
+    expect(names.map((name) => readPragma(db, name))).toEqual(['wal', 2, 0, 1, 0]);
+    db.close();
+  }
+});
+
+test('files are private to their user, whatever the umask, and what is closed is one file', async () => {
+  const folder = join(temporaryFolder(), 'new', 'data');
+  const umask = process.umask(0);
+  const store = await open(join(folder, 'messages.db')).finally(() => process.umask(umask));
+  await store.add(message('foo'));
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  expect(readdirSync(folder).map((file) => [file, statSync(join(folder, file)).mode & 0o777])).toEqual([
+    ['messages.db', 0o600],
+    ['messages.db-shm', 0o600],
+    ['messages.db-wal', 0o600],
+  ]);
+  await store.close();
+  expect(readdirSync(folder)).toEqual(['messages.db']);
+});
+
+test('messages, their order and their times outlive the process', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const first = await open(path);
+  for (const text of ['z', 'a', 'm']) await first.add(message(text));
+  await first.close();
+  const second = await open(path);
+  const { items } = await second.page({ direction: 'forward', cursor: undefined, limit: 10 }, 1_000);
+  expect(items.map(({ content, createdAt }) => [Buffer.from(content).toString(), createdAt])).toEqual([['z', 1_000], ['a', 1_000], ['m', 1_000]]); // prettier-ignore
+});
+
+test('two processes may have one file open: both write, both see everything', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const [one, other] = [await open(path), await open(path)];
+  const texts = Array.from({ length: 500 }, (_, index) => `text ${index}`);
+  await Promise.all(texts.flatMap((text) => [one.add(message(text)), other.add(message(text))]));
+  for (const store of [one, other]) {
+    const { items } = await store.shaPage({ direction: 'forward', cursor: undefined, limit: 1_000 });
+    expect(new Set(items)).toEqual(new Set(texts.map((text) => message(text).sha)));
+    expect(items).toHaveLength(500);
+  }
+});
+
+test('a lock that another process holds too long is STORE_BUSY, and reads go on meanwhile', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const store = await open(path);
+  await store.add(message('before'));
+  const other = new DatabaseSync(path);
+  other.exec('BEGIN IMMEDIATE');
+  const blocked = store.add(message('blocked'));
+  expect(await store.find(message('before').sha)).toBeDefined();
+  await expect(blocked).rejects.toMatchObject({ code: 'STORE_BUSY' });
+  other.exec('ROLLBACK');
+  other.close();
+  await store.add(message('blocked'));
+});
+
+const unusable: Record<string, [(path: string) => void, RegExp]> = {
+  'has a newer schema': [
+    (path) => {
+      const db = new DatabaseSync(path);
+      db.exec('PRAGMA user_version = 99');
+      db.close();
+    },
+    /schema has version 99.*newer Hashpost/,
+  ],
+  "is another program's": [
+    (path) => {
+      const db = new DatabaseSync(path);
+      db.exec('CREATE TABLE message (x)');
+      db.close();
+    },
+    /tables of another program/,
+  ],
+  'is no database': [(path) => writeFileSync(path, 'not a database'.repeat(1_000)), /not a database/],
+  'is a folder': [(path) => mkdirSync(path), /EISDIR/],
+};
+
+test.each(Object.entries(unusable))(
+  'a file that %s is refused by name and left as it is',
+  async (_, [prepare, reason]) => {
+    const path = join(temporaryFolder(), 'x.db');
+    prepare(path);
+    const before = statSync(path).size;
+    await expect(open(path)).rejects.toThrow(reason);
+    await expect(open(path)).rejects.toThrow(path);
+    expect(statSync(path).size).toBe(before);
+  },
+);
