@@ -88,6 +88,7 @@ export default tseslint.config(
       'max-lines-per-function': 'off',
       'max-params': 'off',
       'no-console': 'off',
+      '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/non-nullable-type-assertion-style': 'off',
     },
   },

@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { type ConfigError, describeSettings, parseConfig } from '../src/config.ts';
-import { ROOT } from './support/process.ts';
+import { type ConfigError, parseConfig } from '../src/config.ts';
 
 function faultsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -104,10 +101,4 @@ test.each([
 
 test('the result cannot be changed', () => {
   expect(Object.isFrozen(parseConfig({}))).toBe(true);
-});
-
-test('the README lists every setting', () => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  for (const row of describeSettings())
-    expect(readme).toContain(`| \`${row.variable}\` | \`${row.default}\` | ${row.meaning} |`);
 });

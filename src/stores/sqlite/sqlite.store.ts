@@ -61,8 +61,9 @@ class SqliteStore implements MessageStore {
     this.#pages = preparePages(db, 'lower(hex(sha)) AS sha, created_at, content');
     this.#shaPages = preparePages(db, 'lower(hex(sha)) AS sha');
     this.#shaRange = db.prepare(
-      'SELECT seq, lower(hex(sha)) AS sha FROM message WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
+      'SELECT seq, lower(hex(sha)) FROM message WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
     );
+    this.#shaRange.setReturnArrays(true);
   }
 
   add(message: StoredMessage): Promise<StoredMessage> {
@@ -93,9 +94,9 @@ class SqliteStore implements MessageStore {
     const last = await answer(() => this.#lastSeq.get()?.['seq'] as number | null);
     let seq = 0;
     while (last !== null && seq < last) {
-      const rows = await answer(() => this.#shaRange.all(seq, last, SHAS_PER_READ));
-      yield rows.map((row) => row['sha'] as Sha);
-      seq = rows.at(-1)?.['seq'] as number;
+      const rows = await answer(() => this.#shaRange.all(seq, last, SHAS_PER_READ) as unknown as [number, Sha][]);
+      yield rows.map(([, sha]) => sha);
+      seq = rows.at(-1)?.[0] ?? last;
     }
   }
 

@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { disposeLeftovers } from './support/leftovers.ts';
+import { ROOT, spawnService } from './support/process.ts';
+import { createTestCertificate } from './support/service.ts';
+
+afterAll(disposeLeftovers);
+
+/** The README's console blocks: each command with the output that is printed below it. */
+function readExamples(): [command: string, output: string][] {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const blocks = [...readme.matchAll(/```console\n([^]*?)```/g)].map(([, block = '']) => block);
+  return blocks.flatMap((block) =>
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((example): [string, string] => {
+        const [command = '', ...output] = example.trimEnd().split('\n');
+        return [command, output.join('\n')];
+      }),
+  );
+}
+
+test('every command of the README prints what the README says', async () => {
+  const { certFile, keyFile } = await createTestCertificate();
+  const env = { PORT: '0', HOST: '127.0.0.1', DATABASE_URL: 'memory:', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile };
+  const url = await spawnService({ env }).url;
+  const examples = readExamples();
+  expect(examples.length).toBeGreaterThanOrEqual(8);
+  for (const [command, output] of examples) {
+    const here = command
+      .replace('curl', 'curl -s')
+      .replace('https://localhost:5000', url)
+      .replace('ssl/server.crt', certFile);
+    expect([command, execFileSync('bash', ['-c', here], { encoding: 'utf8' })]).toEqual([command, output]);
+  }
+});
