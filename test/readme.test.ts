@@ -33,6 +33,6 @@ test('every command of the README prints what the README says', async () => {
       .replace('curl', 'curl -s')
       .replace('https://localhost:5000', url)
       .replace('ssl/server.crt', certFile);
-    expect([command, execFileSync('bash', ['-c', here], { encoding: 'utf8' })]).toEqual([command, output]);
+    expect([command, execFileSync('bash', ['-c', here], { encoding: 'utf8' }).trimEnd()]).toEqual([command, output]);
   }
 });

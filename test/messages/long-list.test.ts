@@ -50,9 +50,9 @@ test(`a list of ${MESSAGES} messages is streamed in bounded memory while others 
   const readers = Array.from({ length: 3 }, () => client.get('/messages'));
   const stalled = request(`${url}/messages`, { ca }, (incoming) => incoming.pause()).end();
   const latencies: number[] = [];
-  let isReading = true;
+  const reading = new AbortController();
   const others = (async () => {
-    while (isReading) {
+    while (!reading.signal.aborted) {
       const start = performance.now();
       expect((await client.get('/health/ready')).status).toBe(200);
       latencies.push(performance.now() - start);
@@ -62,7 +62,7 @@ test(`a list of ${MESSAGES} messages is streamed in bounded memory while others 
   })();
   const answers = await Promise.all(readers);
   await sleep(200);
-  isReading = false;
+  reading.abort();
   await others;
   stalled.destroy();
   for (const { text } of answers) {
