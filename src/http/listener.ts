@@ -42,7 +42,8 @@ const MAX_HEADERS = 100;
 export class Listener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #active = 0;
+  /** The answers under way. */
+  readonly #responses = new Set<ServerResponse>();
 
   constructor({ cert, key }: TlsFiles, handler: RequestListener) {
     this.#server = createServer({ ...options, cert, key });
@@ -53,15 +54,20 @@ export class Listener {
       socket.on('close', () => this.#sockets.delete(socket));
     });
     const serve = (req: IncomingMessage, res: ServerResponse): void => {
-      this.#active++;
-      res.on('close', () => this.#active--);
+      this.#responses.add(res);
+      res.on('close', () => this.#responses.delete(res));
       if (!this.#server.listening) res.shouldKeepAlive = false;
       handler(req, res);
     };
     this.#server.on('request', serve);
     // Whoever reads the body says when it should come; see body.ts.
     this.#server.on('checkContinue', serve);
-    this.#server.on('clientError', answerClientError);
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // Bytes between those of an answer would pass for part of it.
+      const isAnswering = [...this.#responses].some((res) => res.socket === socket && res.headersSent);
+      if (isAnswering) socket.destroy();
+      else answerClientError(error, socket);
+    });
   }
 
   /** @throws Error that names the setting to change when the address cannot be had. */
@@ -83,7 +89,8 @@ export class Listener {
     this.#server.close();
     const sweep = setInterval(() => {
       this.#server.closeIdleConnections();
-      if (this.#active === 0 || performance.now() > deadline) for (const socket of this.#sockets) socket.destroy();
+      if (this.#responses.size === 0 || performance.now() > deadline)
+        for (const socket of this.#sockets) socket.destroy();
     }, SWEEP_MS);
     await closed;
     clearInterval(sweep);

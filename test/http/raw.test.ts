@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { faultyStore } from '../support/faulty-store.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
 import { sendRaw } from '../support/raw.ts';
 import { startService, type Service } from '../support/service.ts';
@@ -129,6 +131,17 @@ test('requests sent in one go are answered in order', async () => {
       request('GET /nope HTTP/1.1', 'Host: x', 'Connection: close'),
   );
   expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual([...Array<string>(99).fill('HTTP/1.1 200'), 'HTTP/1.1 404']);
+});
+
+test('nonsense behind a request whose answer is still being sent is not answered into it', async () => {
+  const shas = async function* (): AsyncGenerator<never> {
+    yield ['0'.repeat(64)] as never;
+    await sleep(500);
+    yield ['1'.repeat(64)] as never;
+  };
+  const slow = await startService({ overrides: { decorateStore: faultyStore({ shas }) } });
+  const answer = await sendRaw(slow, `${request('GET /messages HTTP/1.1', 'Host: x')}nonsense\r\n\r\n`);
+  expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
 });
 
 test('a client that hangs up in the middle of the list leaves nothing behind', async () => {
