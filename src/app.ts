@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
-import { presentGraphQLError } from './graphql/error-format.ts';
-import { GRAPHQL_PATH, graphqlRoutes } from './graphql/graphql.routes.ts';
+import { graphqlErrorFormat } from './graphql/error-format.ts';
+import { GRAPHQL_PATH, graphqlRoutes, queryLimitFor } from './graphql/graphql.routes.ts';
 import { createSchema } from './graphql/schema.ts';
 import { announce, urlOf } from './http/announce.ts';
 import { bodyLimitFor } from './http/body.ts';
 import { curlTrust } from './http/curl.ts';
-import { presentRestError } from './http/error-handler.ts';
+import { restErrorFormat } from './http/error-handler.ts';
 import { greetingRoutes } from './http/greeting.routes.ts';
 import { healthRoutes } from './http/health.routes.ts';
 import { Listener } from './http/listener.ts';
@@ -56,7 +56,10 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const { maxMessageBytes } = config;
     const service = new MessageService({ store, maxMessageBytes, now });
     const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
-    const apollo = opened.adopt(await createApollo(createSchema(service), logger), (started) => started.stop());
+    const apollo = opened.adopt(
+      await createApollo({ schema: createSchema(service), logger, maxMessageBytes }),
+      (started) => started.stop(),
+    );
     const handler = createPolicies({
       logger,
       corsOrigins: config.corsOrigins,
@@ -66,8 +69,8 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
         curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
       }),
       messages: messageRoutes(service, bodyOptions),
-      graphql: graphqlRoutes(apollo, bodyOptions),
-      presenterFor: (path) => (path === GRAPHQL_PATH ? presentGraphQLError : presentRestError),
+      graphql: graphqlRoutes(apollo, { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) }),
+      errorFormatFor: (req) => (req.path === GRAPHQL_PATH ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
     const listener = opened.adopt(new Listener(tls, handler), (listening) => listening.close(DRAIN_MS));
     url = urlOf(config.host, await listener.listen(config.port, config.host), tls);

@@ -42,7 +42,7 @@ const settings = {
     'MAX_MESSAGE_BYTES',
     '1048576',
     'limit of one message in bytes of UTF-8',
-    integerFrom(1, 64 * 1024 * 1024),
+    integerFrom(1, 32 * 1024 * 1024),
   ),
   logLevel: setting('LOG_LEVEL', 'info', `least severe level that is logged: ${LOG_LEVELS.join(', ')}`, parseLogLevel),
   corsOrigins: setting(

@@ -87,7 +87,7 @@ function exitCodeOf(error: unknown): number {
 }
 
 function fail(message: string, exitCode: number): never {
-  process.stderr.write(`hashpost: ${message}\n`);
+  if (message !== '') process.stderr.write(`hashpost: ${message}\n`);
   process.exit(exitCode);
 }
 

@@ -49,7 +49,7 @@ test.each([
   ['HOST', ['', 'a b', 'https://x']],
   ['DATABASE_URL', ['', 'file:', 'messages.db', 'memory', 'memory:x', 'mysql://x', 'file://host/x', 'file:x?mode=ro']],
   ['WORKERS', ['', '0', '-1', 'all', '1.5', '257']],
-  ['MAX_MESSAGE_BYTES', ['', '0', '-1', '1MB', '1e6', 'Infinity', 'NaN', '67108865', '0x400']],
+  ['MAX_MESSAGE_BYTES', ['', '0', '-1', '1MB', '1e6', 'Infinity', 'NaN', '33554433', '0x400']],
   ['LOG_LEVEL', ['', 'INFO', 'verbose', '30']],
   [
     'CORS_ORIGINS',

@@ -18,8 +18,19 @@ import { negotiateMediaType } from './media-type.ts';
 /** Of validated documents; Apollo counts their JSON, whose objects take about four times as much memory. */
 const DOCUMENT_STORE_BYTES = 4 * 1024 * 1024;
 
+export interface ApolloOptions {
+  readonly schema: GraphQLSchema;
+  readonly logger: Logger;
+  /** Limit of one text in UTF-8 bytes. */
+  readonly maxMessageBytes: number;
+}
+
 /** Resolves when the server takes operations. It reports to nobody outside and leaves signals to the process. */
-export async function createApollo(schema: GraphQLSchema, logger: Logger): Promise<ApolloServer<GraphQLContext>> {
+export async function createApollo({
+  schema,
+  logger,
+  maxMessageBytes,
+}: ApolloOptions): Promise<ApolloServer<GraphQLContext>> {
   const apollo = new ApolloServer<GraphQLContext>({
     schema,
     // Fixed, so that NODE_ENV cannot change what clients see.
@@ -37,7 +48,7 @@ export async function createApollo(schema: GraphQLSchema, logger: Logger): Promi
     formatError,
     logger,
     plugins: [
-      limitOperation,
+      limitOperation(maxMessageBytes),
       errorPolicy(logger),
       ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false }),
       // Its hooks would instrument every field, and no field here has a hint.

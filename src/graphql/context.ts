@@ -1,6 +1,6 @@
 /** What resolvers and plugins share during one operation. */
 export interface GraphQLContext {
   readonly requestId: string;
-  /** Bytes of message text that the operation has read so far. */
+  /** Bytes of message text that the operation may answer with, so far. */
   bytesRead: number;
 }

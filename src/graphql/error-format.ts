@@ -1,13 +1,19 @@
 import { GraphQLError, print, type GraphQLFormattedError } from 'graphql';
 import { AppError, isErrorCode, toAppError } from '../errors.ts';
-import type { ErrorPresenter } from '../http/error-handler.ts';
+import type { ErrorFormat } from '../http/error-handler.ts';
+import { negotiateMediaType } from './media-type.ts';
 
 const MAX_MESSAGE_LENGTH = 300;
 
-/** An error outside of any operation (a malformed body, a wrong method), shaped as a GraphQL answer. */
-export const presentGraphQLError: ErrorPresenter = (error, requestId) => ({
-  errors: [{ message: error.message, extensions: { code: error.code, requestId } }],
-});
+/** For errors outside of any operation (a malformed body, a wrong method), shaped as an answer of GraphQL. */
+export function graphqlErrorFormat(accept: string | undefined): ErrorFormat {
+  return {
+    contentType: `${negotiateMediaType(accept) ?? 'application/json'}; charset=utf-8`,
+    present: (error, requestId) => ({
+      errors: [{ message: error.message, extensions: { code: error.code, requestId } }],
+    }),
+  };
+}
 
 /**
  * Apollo's hook: whatever went wrong in an operation, as the error table says it. Only our own errors and the
@@ -24,6 +30,8 @@ export function classifyError(thrown: unknown, apolloCode: unknown): AppError {
   const cause = findCause(thrown);
   if (!(thrown instanceof GraphQLError && cause instanceof GraphQLError)) return toAppError(cause);
   const code = isErrorCode(apolloCode) && apolloCode !== 'INTERNAL' ? apolloCode : 'BAD_USER_INPUT';
+  // Its sentence would repeat the name that was asked for, which can be any string.
+  if (code === 'OPERATION_RESOLUTION_FAILURE') return new AppError(code);
   return new AppError(code, withoutInput(thrown));
 }
 
@@ -36,11 +44,15 @@ function findCause(thrown: unknown): unknown {
 
 /** graphql-js quotes what it was given; that may be a text, which no error repeats. */
 function withoutInput(error: GraphQLError): string {
-  const variable = /^Variable "\$(\w{1,100})" got invalid value /.exec(error.message)?.[1];
-  if (variable !== undefined) return `Variable "$${variable}" got an invalid value.`;
+  const variable = /^Variable "\$(\w+)" got invalid value /.exec(error.message)?.[1];
+  if (variable !== undefined) return shorten(`Variable "$${variable}" got an invalid value.`);
   const quoted = (error.nodes ?? []).filter((node) => node.kind.endsWith('Value')).map(print);
   const message = quoted
     .reduce((text, value) => text.replaceAll(value, '…'), error.message)
     .replace(/\b(Name|Int|Float|String|BlockString) ".*"/s, '$1');
+  return shorten(message);
+}
+
+function shorten(message: string): string {
   return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : message;
 }

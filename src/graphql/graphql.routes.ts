@@ -24,28 +24,41 @@ const LANDING_PAGE_POLICY = [
   'frame-src https://sandbox.embed.apollographql.com',
 ].join('; ');
 
+/** A text may also stand in the document itself, as a literal without many escapes. */
+export function queryLimitFor(maxMessageBytes: number): number {
+  return maxMessageBytes + 8192;
+}
+
+export interface OperationBodyOptions extends BodyOptions {
+  /** Of the document, in UTF-16 units; texts that go as variables do not count. */
+  readonly queryLimit: number;
+}
+
 /**
  * The GraphQL door over HTTP: what has to be known before an operation runs (media types, the body), then Apollo.
  * Accept is looked at first: Apollo would refuse it only after a mutation had run.
  */
-export function graphqlRoutes(apollo: ApolloServer<GraphQLContext>, bodyOptions: BodyOptions): Router {
+export function graphqlRoutes(apollo: ApolloServer<GraphQLContext>, bodyOptions: OperationBodyOptions): Router {
   async function runOperation(req: Request, res: Response): Promise<void> {
+    const requestId = requestIdOf(res);
     const wantsPage = req.method !== 'POST' && prefersHtml(req.headers.accept);
-    if (!wantsPage && !negotiateMediaType(req.headers.accept)) throw new AppError('NOT_ACCEPTABLE');
+    const mediaType = wantsPage ? 'text/html' : negotiateMediaType(req.headers.accept);
+    if (!mediaType) throw new AppError('NOT_ACCEPTABLE');
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         // HEAD is answered like GET; Node leaves the body out.
         method: req.method === 'HEAD' ? 'GET' : req.method,
-        headers: toHeaderMap(req),
+        headers: toHeaderMap(req).set('accept', mediaType),
         search: searchOf(req.url),
         body: req.method === 'POST' ? await readOperation(req, res, bodyOptions) : undefined,
       },
-      context: () => Promise.resolve({ requestId: requestIdOf(res), bytesRead: 0 }),
+      context: () => Promise.resolve({ requestId, bytesRead: 0 }),
     });
     if (body.kind !== 'complete') throw new Error('incremental delivery is not part of the schema');
     if (wantsPage) res.setHeader('Content-Security-Policy', LANDING_PAGE_POLICY);
     for (const [name, value] of headers) res.setHeader(name, value);
-    send(res, status ?? 200, withCharset(headers.get('content-type')), body.string);
+    const text = status !== undefined && status >= 400 ? withRequestId(body.string, requestId) : body.string;
+    send(res, status ?? 200, `${mediaType}; charset=utf-8`, text);
   }
 
   const router = Router({ caseSensitive: true, strict: true });
@@ -54,12 +67,15 @@ export function graphqlRoutes(apollo: ApolloServer<GraphQLContext>, bodyOptions:
 }
 
 /** @throws AppError UNSUPPORTED_MEDIA_TYPE unless the body says that it is JSON: a form could come from any site. */
-async function readOperation(req: Request, res: Response, bodyOptions: BodyOptions): Promise<unknown> {
+async function readOperation(req: Request, res: Response, bodyOptions: OperationBodyOptions): Promise<unknown> {
   const mediaType = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation with Content-Type: application/json.');
   }
-  return readJson(req, res, bodyOptions);
+  const body = await readJson(req, res, bodyOptions);
+  const query = typeof body === 'object' && body && 'query' in body ? body.query : undefined;
+  if (typeof query === 'string' && query.length > bodyOptions.queryLimit) throw bodyOptions.tooLarge();
+  return body;
 }
 
 function toHeaderMap(req: Request): HeaderMap {
@@ -75,6 +91,9 @@ function searchOf(url: string): string {
   return start === -1 ? '' : url.slice(start);
 }
 
-function withCharset(contentType = 'application/json'): string {
-  return contentType.includes('charset') ? contentType : `${contentType}; charset=utf-8`;
+/** What Apollo refuses before there is an operation has not been through our plugins. */
+function withRequestId(body: string, requestId: string): string {
+  const { errors, ...rest } = JSON.parse(body) as { errors: { extensions: object }[] };
+  const identified = errors.map((error) => ({ ...error, extensions: { ...error.extensions, requestId } }));
+  return `${JSON.stringify({ errors: identified, ...rest })}\n`;
 }

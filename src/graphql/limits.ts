@@ -25,15 +25,12 @@ const MAX_DEPTH = 15;
 const MAX_ALIASES = 30;
 const MAX_FIELDS = 500;
 
-/** A page costs this and its size times its fields: one page of 1000 with everything fits, and five short ones. */
-const PAGE_COST = 5000;
-const MAX_COST = 30_000;
+/** A page costs this and its size times its fields: one page of 1000 with everything fits, and three short ones. */
+const PAGE_COST = 10_000;
+const MAX_COST = 35_000;
 
-/** Characters of text in one answer; aliases can multiply what was read. */
-const MAX_ANSWER_TEXT = 64 * 1024 * 1024;
-
-/** With fewer bytes read, no permitted number of aliases reaches that. */
-const UNCHECKED_BYTES = MAX_ANSWER_TEXT / (2 * MAX_ALIASES);
+/** Characters in one answer, unless a message alone may have more; aliases can multiply what was read. */
+const MAX_ANSWER_LENGTH = 16 * 1024 * 1024;
 
 /** The extension that marks a root field as a page; it has the arguments `first` and `last`. */
 export interface PageExtensions {
@@ -45,6 +42,9 @@ export function limitDocument(context: ValidationContext): ASTVisitor {
   const measure = createMeasure((name) => context.getFragment(name));
   return {
     OperationDefinition(node) {
+      if (!context.getSchema().getRootType(node.operation)) {
+        context.reportError(new GraphQLError(`The schema has no ${node.operation}.`, { nodes: node }));
+      }
       const { depth, aliases, fields } = measure(node.selectionSet);
       const excess = [
         depth > MAX_DEPTH && `nests deeper than ${MAX_DEPTH} levels`,
@@ -59,32 +59,37 @@ export function limitDocument(context: ValidationContext): ASTVisitor {
 }
 
 /** What depends on variables, and on what was found. */
-export const limitOperation: ApolloServerPlugin<GraphQLContext> = {
-  requestDidStart: () =>
-    Promise.resolve({
-      didResolveOperation({ schema, document, operation, request: { variables } }) {
-        if (operation && costOf(schema, document, operation, variables ?? {}) > MAX_COST) {
-          const error = new AppError('QUERY_TOO_COMPLEX', 'The operation asks for too many items in one answer.');
-          // Apollo answers 500 to what is thrown before execution, unless it names a status.
-          return Promise.reject(
-            new GraphQLError(error.message, { originalError: error, extensions: { http: { status: 400 } } }),
-          );
-        }
-        return Promise.resolve();
-      },
-      willSendResponse({ contextValue, response: { body } }) {
-        if (contextValue.bytesRead <= UNCHECKED_BYTES || body.kind !== 'single') return Promise.resolve();
-        if (textLengthOf(body.singleResult.data) > MAX_ANSWER_TEXT) {
-          const error = new AppError(
-            'QUERY_TOO_COMPLEX',
-            'The answer would be too large; ask for fewer items at a time.',
-          );
-          body.singleResult = { errors: [{ message: error.message, extensions: { code: error.code } }] };
-        }
-        return Promise.resolve();
-      },
-    }),
-};
+export function limitOperation(maxMessageBytes: number): ApolloServerPlugin<GraphQLContext> {
+  const maxAnswerLength = Math.max(MAX_ANSWER_LENGTH, 2 * maxMessageBytes);
+  // With fewer bytes read, no permitted number of aliases reaches that.
+  const uncheckedBytes = maxAnswerLength / (2 * MAX_ALIASES);
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        didResolveOperation({ schema, document, operation, request: { variables } }) {
+          if (operation && costOf(schema, document, operation, variables ?? {}) > MAX_COST) {
+            const error = new AppError('QUERY_TOO_COMPLEX', 'The operation asks for too many items in one answer.');
+            // Apollo answers 500 to what is thrown before execution, unless it names a status.
+            return Promise.reject(
+              new GraphQLError(error.message, { originalError: error, extensions: { http: { status: 400 } } }),
+            );
+          }
+          return Promise.resolve();
+        },
+        willSendResponse({ contextValue, response: { body } }) {
+          if (contextValue.bytesRead <= uncheckedBytes || body.kind !== 'single') return Promise.resolve();
+          if (textLengthOf(body.singleResult.data) > maxAnswerLength) {
+            const error = new AppError(
+              'QUERY_TOO_COMPLEX',
+              'The answer would be too large; ask for fewer items at a time.',
+            );
+            body.singleResult = { errors: [{ message: error.message, extensions: { code: error.code } }] };
+          }
+          return Promise.resolve();
+        },
+      }),
+  };
+}
 
 function costOf(
   schema: GraphQLSchema,

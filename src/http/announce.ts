@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { Logger } from '../observability/logger.ts';
 import { curlTrust } from './curl.ts';
 import { coversHost, daysLeft, namesOf, type TlsFiles } from './tls-files.ts';
@@ -13,7 +12,7 @@ export interface Announcement {
 
 /** The start-up line: where the service is, with what certificate, and a command to try it by. */
 export function announce(logger: Logger, { url, tls: { certificate }, certFile, now }: Announcement): void {
-  const trust = curlTrust(certificate, resolve(certFile), new URL(url).hostname);
+  const trust = curlTrust(certificate, certFile, new URL(url).hostname);
   const days = daysLeft(certificate, now);
   logger.info(
     {

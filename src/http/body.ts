@@ -56,7 +56,7 @@ function assertPlainUtf8(req: Request): void {
 async function readBody(req: Request, res: Response, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge();
   // The server leaves this answer to us, so that a body is only asked for when it will be read (RFC 9110, 10.1.1).
-  if (req.headers.expect !== undefined) res.writeContinue();
+  if (req.headers.expect !== undefined && req.httpVersion === '1.1') res.writeContinue();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

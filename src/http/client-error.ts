@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, errorTable, type ErrorCode } from '../errors.ts';
-import { presentRestError } from './error-handler.ts';
-import { JSON_TYPE } from './send.ts';
+import { restErrorFormat } from './error-handler.ts';
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
@@ -19,11 +18,11 @@ export function answerClientError({ code = '' }: NodeJS.ErrnoException, socket: 
   const error = new AppError(codes[code] ?? 'BAD_REQUEST');
   const { status } = errorTable[error.code];
   const requestId = randomUUID();
-  const body = JSON.stringify(presentRestError(error, requestId));
+  const body = JSON.stringify(restErrorFormat.present(error, requestId));
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      `Content-Type: ${JSON_TYPE}`,
+      `Content-Type: ${restErrorFormat.contentType}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       `X-Request-Id: ${requestId}`,
       'Cache-Control: no-store',

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { resolve } from 'node:path';
 import { coversHost, isSelfSigned } from './tls-files.ts';
 
 /**
@@ -8,7 +9,7 @@ import { coversHost, isSelfSigned } from './tls-files.ts';
  */
 export function curlTrust(certificate: X509Certificate, certFile: string, host: string): string {
   if (!coversHost(certificate, host)) return '-k';
-  return isSelfSigned(certificate) ? `--cacert ${shellWord(certFile)}` : '';
+  return isSelfSigned(certificate) ? `--cacert ${shellWord(resolve(certFile))}` : '';
 }
 
 function shellWord(text: string): string {

@@ -7,15 +7,16 @@ import { JSON_TYPE, send } from './send.ts';
 /** How long an answer that refuses a body waits for the client to stop sending it. */
 const LINGER_MS = 1000;
 
-/** The body of an error answer, in the words of one protocol. */
-export type ErrorPresenter = (error: AppError, requestId: string) => unknown;
+/** An error answer in the words of one protocol. */
+export interface ErrorFormat {
+  readonly contentType: string;
+  readonly present: (error: AppError, requestId: string) => unknown;
+}
 
-/** REST's. */
-export const presentRestError: ErrorPresenter = (error, requestId) => ({
-  error: error.message,
-  code: error.code,
-  requestId,
-});
+export const restErrorFormat: ErrorFormat = {
+  contentType: JSON_TYPE,
+  present: (error, requestId) => ({ error: error.message, code: error.code, requestId }),
+};
 
 /** Logs an error as its row of the error table asks. */
 export function logError(logger: Logger, error: AppError, requestId: string): void {
@@ -27,7 +28,7 @@ export function logError(logger: Logger, error: AppError, requestId: string): vo
  * The last policy: whatever was thrown or passed to `next`, in the words of the door that it happened at.
  * Once headers are out only the connection can tell, so it is cut, and no half of a body looks complete.
  */
-export function errorHandler(logger: Logger, presenterFor: (path: string) => ErrorPresenter): ErrorRequestHandler {
+export function errorHandler(logger: Logger, formatFor: (req: Request) => ErrorFormat): ErrorRequestHandler {
   return function errorHandler(thrown: unknown, req, res, next) {
     const error = isUndecodablePath(thrown)
       ? new AppError('BAD_REQUEST', 'The path does not decode.')
@@ -37,10 +38,10 @@ export function errorHandler(logger: Logger, presenterFor: (path: string) => Err
       next(error);
       return;
     }
-    const body = JSON.stringify(presenterFor(req.path)(error, requestIdOf(res)));
-    const { status } = errorTable[error.code];
-    if (error.code === 'BODY_TOO_LARGE' && !req.complete) refuseBody(req, res, status, body);
-    else send(res, status, JSON_TYPE, body);
+    const { contentType, present } = formatFor(req);
+    const body = JSON.stringify(present(error, requestIdOf(res)));
+    if (error.code === 'BODY_TOO_LARGE' && !req.complete) refuseBody(req, res, contentType, body);
+    else send(res, errorTable[error.code].status, contentType, body);
   };
 }
 
@@ -53,15 +54,15 @@ function isUndecodablePath(thrown: unknown): boolean {
  * Answers at once, but goes on reading for a moment: closing a connection with unread input resets it, and the client
  * might never see the answer.
  */
-function refuseBody(req: Request, res: Response, status: number, body: string): void {
-  res.writeHead(status, {
-    'Content-Type': JSON_TYPE,
+function refuseBody(req: Request, res: Response, contentType: string, body: string): void {
+  res.writeHead(errorTable.BODY_TOO_LARGE.status, {
+    'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',
   });
   res.write(body);
-  const timer = setTimeout(() => res.end(), req.headers.expect === undefined ? LINGER_MS : 0);
-  req.once('end', () => {
+  const timer = setTimeout(() => res.end(), LINGER_MS);
+  req.once('close', () => {
     clearTimeout(timer);
     res.end();
   });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { answerClientError } from './client-error.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -44,6 +45,8 @@ export class Listener {
   readonly #sockets = new Set<Socket>();
   /** The answers under way. */
   readonly #responses = new Set<ServerResponse>();
+  /** Connections on which the rest of a request is still to come that has had its answer. */
+  readonly #answeredEarly = new WeakSet<Duplex>();
 
   constructor({ cert, key }: TlsFiles, handler: RequestListener) {
     this.#server = createServer({ ...options, cert, key });
@@ -55,7 +58,10 @@ export class Listener {
     });
     const serve = (req: IncomingMessage, res: ServerResponse): void => {
       this.#responses.add(res);
-      res.on('close', () => this.#responses.delete(res));
+      res.on('close', () => {
+        this.#responses.delete(res);
+        if (!req.complete) this.#answeredEarly.add(req.socket);
+      });
       if (!this.#server.listening) res.shouldKeepAlive = false;
       handler(req, res);
     };
@@ -63,9 +69,9 @@ export class Listener {
     // Whoever reads the body says when it should come; see body.ts.
     this.#server.on('checkContinue', serve);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // Bytes between those of an answer would pass for part of it.
+      // Bytes within an answer would pass for part of it, and behind one for that of the next request.
       const isAnswering = [...this.#responses].some((res) => res.socket === socket && res.headersSent);
-      if (isAnswering) socket.destroy();
+      if (isAnswering || this.#answeredEarly.has(socket)) socket.destroy();
       else answerClientError(error, socket);
     });
   }

@@ -1,9 +1,9 @@
 import cors from 'cors';
-import express, { type Express, type Router } from 'express';
+import express, { type Express, type Request, type Router } from 'express';
 import { AppError } from '../errors.ts';
 import { accessLog } from '../observability/access-log.ts';
 import type { Logger } from '../observability/logger.ts';
-import { errorHandler, type ErrorPresenter } from './error-handler.ts';
+import { errorHandler, type ErrorFormat } from './error-handler.ts';
 import { requestId } from './request-id.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -14,7 +14,7 @@ export interface PolicyOptions {
   readonly greeting: Router;
   readonly messages: Router;
   readonly graphql: Router;
-  readonly presenterFor: (path: string) => ErrorPresenter;
+  readonly errorFormatFor: (req: Request) => ErrorFormat;
 }
 
 /** The one ordered list that every request of both doors goes through. */
@@ -47,6 +47,6 @@ export function createPolicies(options: PolicyOptions): Express {
   app.use(() => {
     throw new AppError('NOT_FOUND');
   });
-  app.use(errorHandler(options.logger, options.presenterFor));
+  app.use(errorHandler(options.logger, options.errorFormatFor));
   return app;
 }

@@ -10,7 +10,10 @@ const MAX_DELAY_MS = 5000;
 const MAX_DEATHS = 10;
 const DEATH_WINDOW_MS = 60_000;
 
-/** A worker that could not start, or workers that keep dying; `exitCode` is what the process should end with. */
+/**
+ * A worker that could not start, or workers that keep dying. `message` is empty where the reason has been told already;
+ * `exitCode` is what the process should end with.
+ */
 export class WorkersFailedError extends Error {
   override readonly name = 'WorkersFailedError';
   readonly exitCode: number;
@@ -71,7 +74,8 @@ export class Workers {
     const listening = once(worker, 'listening') as Promise<[{ port: number }]>;
     const exited = once(worker, 'exit') as Promise<[number | null]>;
     const first = await Promise.race([listening, exited.then(([code]) => ({ code }))]);
-    if ('code' in first) throw new WorkersFailedError('a worker could not start', first.code ?? 1);
+    // The worker has said why.
+    if ('code' in first) throw new WorkersFailedError('', first.code ?? 1);
     void exited.then(() => this.#replace(worker));
     return first[0].port;
   }

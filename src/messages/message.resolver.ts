@@ -34,7 +34,9 @@ export class MessageResolver {
   @Mutation(() => MessageType, {
     description: 'Keeps a text. Adding a known text again changes nothing and answers the message as first stored.',
   })
-  addMessage(@Arg('text', () => String) text: string): Promise<MessageType> {
-    return this.#service.add(text);
+  async addMessage(@Ctx() context: GraphQLContext, @Arg('text', () => String) text: string): Promise<MessageType> {
+    const message = await this.#service.add(text);
+    context.bytesRead += message.bytes;
+    return message;
   }
 }

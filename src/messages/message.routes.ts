@@ -35,19 +35,16 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
   async function findMessage(req: Request, res: Response): Promise<void> {
     const { sha } = req.params;
     if (!isSha(sha)) throw messageNotFound();
-    const condition = req.headers['if-none-match']?.trim();
-    // Whoever has the tag has the text that it is the digest of, so the store need not be asked.
-    if (condition !== undefined && listsETag(condition, sha)) {
-      sendNotModified(res, sha);
-      return;
-    }
     const message = await service.findBySha(sha);
     if (!message) throw messageNotFound();
-    if (condition === '*') {
-      sendNotModified(res, sha);
+    // A message never changes, so every cache may keep it (RFC 8246).
+    res.setHeader('ETag', etagOf(sha));
+    res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
+    if (matchesETag(req.headers['if-none-match'], sha)) {
+      res.statusCode = 304;
+      res.end();
       return;
     }
-    setImmutable(res, sha);
     sendJson(res, 200, { message: message.text });
   }
 
@@ -96,21 +93,10 @@ function etagOf(sha: Sha): string {
   return `"${sha}"`;
 }
 
-/** Weak comparison with each tag of the list, as If-None-Match asks (RFC 9110, 13.1.2). */
-function listsETag(condition: string, sha: Sha): boolean {
-  return condition.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etagOf(sha));
-}
-
-/** A message never changes, so every cache may keep it (RFC 8246). */
-function setImmutable(res: Response, sha: Sha): void {
-  res.setHeader('ETag', etagOf(sha));
-  res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
-}
-
-function sendNotModified(res: Response, sha: Sha): void {
-  setImmutable(res, sha);
-  res.statusCode = 304;
-  res.end();
+/** If-None-Match (RFC 9110, 13.1.2): `*`, or a list of which one tag is ours by weak comparison. */
+function matchesETag(header: string | undefined, sha: Sha): boolean {
+  if (header === undefined) return false;
+  return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etagOf(sha));
 }
 
 /** Streams the whole list as one JSON object, a page at a time, no faster than the client reads. */

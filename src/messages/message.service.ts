@@ -6,7 +6,7 @@ export const DEFAULT_PAGE_SIZE = 100;
 export const MAX_PAGE_SIZE = 1000;
 
 /** Bounds the memory of one page; a page that reaches it is shorter than asked and says that there is more. */
-const MAX_PAGE_BYTES = 32 * 1024 * 1024;
+const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 
 /** Relay's arguments: forward with `first` and `after`, or backward with `last` and `before`. */
 export interface PageArguments {

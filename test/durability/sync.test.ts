@@ -64,13 +64,13 @@ function readTrace(trace: string): Trace {
     const resumed = rest.startsWith('<...');
     if (rest.endsWith('<unfinished ...>')) unfinished.set(thread, rest);
     const call = resumed ? (unfinished.get(thread) ?? '') : rest;
-    // A write counts from when it begins, a sync only when it has returned 0.
+    // A write counts from when it begins, a sync only when it has returned 0. Descriptors 1 and 2 are the log's.
     if (/^pwrite64\(\d+<[^>]*-wal>/.test(call) && !resumed) {
       isDirty = true;
       sinceAnswer++;
     } else if (/^f(data)?sync\(\d+<[^>]*-wal>/.test(call) && rest.endsWith('= 0')) {
       isDirty = false;
-    } else if (/^(write|writev|sendto|sendmsg)\(\d+<(socket|TCP)/.test(call) && !resumed && sinceAnswer > 0) {
+    } else if (/^(write|writev|sendto|sendmsg)\((?![12]<)\d+<(socket|TCP)/.test(call) && !resumed && sinceAnswer > 0) {
       if (isDirty) early++;
       else covered++;
       sinceAnswer = 0;

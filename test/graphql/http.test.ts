@@ -20,15 +20,23 @@ async function digestCount(): Promise<number> {
 }
 
 describe('media types', () => {
-  test.each([undefined, '*/*', 'application/json', 'application/*', 'text/html, */*;q=0.1'])(
-    'Accept: %s gets application/json',
-    async (accept) => {
-      const answer = await service.client.graphql('{ __typename }', undefined, accept === undefined ? {} : { accept });
-      expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'application/json; charset=utf-8' } });
-    },
-  );
+  test.each([
+    undefined,
+    '*/*',
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/*',
+    'text/html, */*;q=0.1',
+  ])('Accept: %s gets application/json', async (accept) => {
+    const answer = await service.client.graphql('{ __typename }', undefined, accept === undefined ? {} : { accept });
+    expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'application/json; charset=utf-8' } });
+  });
 
-  test.each([RESPONSE_JSON, `${RESPONSE_JSON}, application/json;q=0.9`])('Accept: %s gets it', async (accept) => {
+  test.each([
+    RESPONSE_JSON,
+    `${RESPONSE_JSON}, application/json;q=0.9`,
+    `${RESPONSE_JSON};charset=UTF-8, application/json;charset=UTF-8;q=0.9`,
+  ])('Accept: %s gets it', async (accept) => {
     const answer = await service.client.graphql('{ __typename }', undefined, { accept });
     expect(answer).toMatchObject({ status: 200, headers: { 'content-type': `${RESPONSE_JSON}; charset=utf-8` } });
   });
@@ -115,12 +123,19 @@ describe('findings about the document', () => {
     'null',
     '{"query":""}',
   ])('the body %s is no request at all: 400 under any media type', async (body) => {
-    expect((await service.client.post('/graphql', body, { 'content-type': 'application/json' })).status).toBe(400);
+    const answer = await service.client.post('/graphql', body, { 'content-type': 'application/json' });
+    expect(answer).toMatchObject({
+      status: 400,
+      json: { errors: [{ extensions: { code: 'BAD_REQUEST', requestId: answer.headers['x-request-id'] } }] },
+    });
   });
 
   test.each(['{', '', '\ufeff{}'])('the body %j is not JSON', async (body) => {
-    const answer = await service.client.post('/graphql', body, { 'content-type': 'application/json' });
-    expect([answer.status, codeOf(answer)]).toEqual([400, 'INVALID_JSON']);
+    for (const accept of ['application/json', RESPONSE_JSON]) {
+      const answer = await service.client.post('/graphql', body, { 'content-type': 'application/json', accept });
+      expect([answer.status, codeOf(answer)]).toEqual([400, 'INVALID_JSON']);
+      expect(answer.headers['content-type']).toBe(`${accept}; charset=utf-8`);
+    }
   });
 });
 

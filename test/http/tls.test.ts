@@ -101,7 +101,7 @@ test('curl is told what it needs, and the URL is one that the certificate is goo
   const { certFile, ca } = await createTestCertificate();
   const certificate = new X509Certificate(ca);
   expect(curlTrust(certificate, certFile, 'localhost')).toBe(`--cacert ${certFile}`);
-  expect(curlTrust(certificate, "it's here.crt", '[::1]')).toBe(`--cacert 'it'\\''s here.crt'`);
+  expect(curlTrust(certificate, "/it's here.crt", '[::1]')).toBe(`--cacert '/it'\\''s here.crt'`);
   expect(curlTrust(certificate, certFile, 'example.com')).toBe('-k');
   const tls = { cert: ca, key: '', certificate };
   expect(urlOf('::', 5000, tls)).toBe('https://localhost:5000');
