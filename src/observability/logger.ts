@@ -1,12 +1,12 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { AppError } from '../errors.ts';
+import { createStdout } from './destination.ts';
 
 export type { Logger };
 
 /** JSON lines on stdout, or on the given stream. */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
-  const options = { level, base: { pid: process.pid }, serializers: { err: describeError } };
-  return destination ? pino(options, destination) : pino(options);
+export function createLogger(level: string, destination: DestinationStream = createStdout()): Logger {
+  return pino({ level, base: { pid: process.pid }, serializers: { err: describeError } }, destination);
 }
 
 /**
