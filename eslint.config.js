@@ -13,6 +13,16 @@ const walls = [
     message: 'A store knows the domain and its own engine, no protocol and no mechanism.',
   },
   {
+    files: ['src/http/**', 'src/observability/**'],
+    allowed: String.raw`(?!\.\./(messages|stores|graphql)/)`,
+    message: 'A mechanism knows neither the domain nor the doors.',
+  },
+  {
+    files: ['src/graphql/**'],
+    allowed: String.raw`(?!\.\./(messages|stores)/)`,
+    message: 'The protocol does not know the domain; the resolver comes to it.',
+  },
+  {
     files: ['src/config.ts', 'src/errors.ts'],
     allowed: String.raw`node:|\./stores/open-store\.ts$|\./spelling\.ts$`,
     message: 'The two tables know nothing but types and spelling.',

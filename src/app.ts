@@ -14,6 +14,7 @@ import { Listener } from './http/listener.ts';
 import { createPolicies } from './http/policies.ts';
 import { loadTlsFiles } from './http/tls-files.ts';
 import { tooLarge } from './messages/message.ts';
+import { MessageResolver } from './messages/message.resolver.ts';
 import { messageRoutes } from './messages/message.routes.ts';
 import { MessageService } from './messages/message.service.ts';
 import type { MessageStore } from './messages/message.store.ts';
@@ -38,7 +39,9 @@ export interface App {
   readonly url: string;
   /** Resolves when requests are answered; rejects with what keeps the service from it, holding nothing open. */
   start(): Promise<void>;
-  /** Takes no more requests, finishes those under way, closes the store. */
+  /** Never resolves; rejects when the started service cannot do its work any more and should be stopped. */
+  readonly failed: Promise<never>;
+  /** Takes no more requests, finishes those under way, closes the store. To be called after `start`. */
   stop(): Promise<void>;
 }
 
@@ -47,6 +50,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
   const { logger = createLogger(config.logLevel), now = Date.now, announces = true } = overrides;
   const decorateStore = overrides.decorateStore ?? ((store: MessageStore) => store);
   let url = '';
+  let failed = new Promise<never>(() => undefined);
   let resources = new AsyncDisposableStack();
 
   async function start(): Promise<void> {
@@ -57,7 +61,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const service = new MessageService({ store, maxMessageBytes, now });
     const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
     const apollo = opened.adopt(
-      await createApollo({ schema: createSchema(service), logger, maxMessageBytes }),
+      await createApollo({ schema: createSchema(new MessageResolver(service)), logger, maxMessageBytes }),
       (started) => started.stop(),
     );
     const handler = createPolicies({
@@ -75,12 +79,16 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const listener = opened.adopt(new Listener(tls, handler), (listening) => listening.close(DRAIN_MS));
     url = urlOf(config.host, await listener.listen(config.port, config.host), tls);
     if (announces) announce(logger, { url, tls, certFile: config.tlsCertFile, now: now() });
+    failed = store.failed;
     resources = opened.move();
   }
 
   return {
     get url() {
       return url;
+    },
+    get failed() {
+      return failed;
     },
     start,
     stop: () => resources.disposeAsync(),

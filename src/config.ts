@@ -116,9 +116,8 @@ function findContradictions({ store, workers }: Partial<Config>, env: NodeJS.Pro
   if (store?.kind === 'memory' && workers !== undefined && workers > 1) {
     faults.push('WORKERS must be 1 with DATABASE_URL=memory:, because processes do not share their memory');
   }
-  if ((env['TLS_CERT_FILE'] === undefined) !== (env['TLS_KEY_FILE'] === undefined)) {
-    faults.push('TLS_CERT_FILE and TLS_KEY_FILE must be set together');
-  }
+  const [cert, key] = [settings.tlsCertFile.variable, settings.tlsKeyFile.variable];
+  if ((env[cert] === undefined) !== (env[key] === undefined)) faults.push(`${cert} and ${key} must be set together`);
   return faults;
 }
 
@@ -155,7 +154,8 @@ function parsePath(text: string): string {
 function parseDatabaseUrl(text: string): StoreLocation {
   if (text === 'memory:') return { kind: 'memory' };
   const path = /^file:(?:\/\/(?=\/))?([^\0?#]+)$/.exec(text)?.[1];
-  if (path !== undefined && !path.startsWith('//')) return { kind: 'sqlite', path };
+  // SQLite would take the name :memory: for a database without a file.
+  if (path !== undefined && !path.startsWith('//') && path !== ':memory:') return { kind: 'sqlite', path };
   throw new Error('file:PATH or memory:');
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import cluster from 'node:cluster';
 import { ConfigError, describeSettings, parseConfig, type Config } from './config.ts';
+import { createLogger, type Logger } from './observability/logger.ts';
 
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const EXIT_USAGE = 64;
@@ -23,32 +24,42 @@ if (major < 24 || (major === 24 && minor < 15)) {
 }
 
 async function run(): Promise<void> {
-  const stopRequested = Promise.withResolvers<unknown>();
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, stopRequested.resolve);
   try {
     const config = parseConfig(process.env);
+    const logger = createLogger(config.logLevel);
     const serve = config.workers > 1 && cluster.isPrimary ? serveWithWorkers : serveAlone;
-    await serve(config, stopRequested.promise);
+    await serve(config, logger, untilTold(logger));
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error), exitCodeOf(error));
   }
   process.exit(0);
 }
 
-/** This process answers requests: the only one, or a worker. */
-async function serveAlone(config: Config, stopRequested: Promise<unknown>): Promise<void> {
-  const { createApp } = await import('./app.ts');
-  const { createLogger } = await import('./observability/logger.ts');
-  const logger = createLogger(config.logLevel);
-  const crashed = Promise.withResolvers<never>();
+/** Resolves when a signal asks the process to stop; rejects when something happened that no code was ready for. */
+function untilTold(logger: Logger): Promise<unknown> {
+  const told = Promise.withResolvers<unknown>();
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.on(signal, () => {
+      limitStop();
+      told.resolve(signal);
+    });
+  }
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    crashed.reject(new Error('stopped after an uncaught exception, see the log'));
+    told.reject(new Error('stopped after an uncaught exception, see the log'));
   });
+  // It may come while the service still starts, before anybody waits for it.
+  told.promise.catch(() => undefined);
+  return told.promise;
+}
+
+/** This process answers requests: the only one, or a worker. */
+async function serveAlone(config: Config, logger: Logger, told: Promise<unknown>): Promise<void> {
+  const { createApp } = await import('./app.ts');
   const app = createApp(config, { logger, announces: cluster.isPrimary });
   await app.start();
   try {
-    await Promise.race([stopRequested, crashed.promise]);
+    await Promise.race([told, app.failed]);
   } finally {
     limitStop();
     await app.stop();
@@ -56,19 +67,17 @@ async function serveAlone(config: Config, stopRequested: Promise<unknown>): Prom
 }
 
 /** This process keeps workers that do. */
-async function serveWithWorkers(config: Config, stopRequested: Promise<unknown>): Promise<void> {
+async function serveWithWorkers(config: Config, logger: Logger, told: Promise<unknown>): Promise<void> {
   const { announce, urlOf } = await import('./http/announce.ts');
   const { loadTlsFiles } = await import('./http/tls-files.ts');
   const { Workers } = await import('./http/workers.ts');
-  const { createLogger } = await import('./observability/logger.ts');
-  const logger = createLogger(config.logLevel);
   // Before the workers, so that they find the certificate instead of each making one.
   const tls = await loadTlsFiles(config, Date.now());
   const workers = new Workers(logger);
   try {
     const port = await workers.start(config.workers);
     announce(logger, { url: urlOf(config.host, port, tls), tls, certFile: config.tlsCertFile, now: Date.now() });
-    await Promise.race([stopRequested, workers.failed]);
+    await Promise.race([told, workers.failed]);
   } finally {
     limitStop();
     await workers.stop();

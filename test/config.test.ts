@@ -47,7 +47,10 @@ test.each([
 test.each([
   ['PORT', ['', 'x', '-1', '65536', '5000.5', '0x10', ' 5000', '1e3']],
   ['HOST', ['', 'a b', 'https://x']],
-  ['DATABASE_URL', ['', 'file:', 'messages.db', 'memory', 'memory:x', 'mysql://x', 'file://host/x', 'file:x?mode=ro']],
+  [
+    'DATABASE_URL',
+    ['', 'file:', 'messages.db', 'memory', 'memory:x', 'file::memory:', 'mysql://x', 'file://host/x', 'file:x?mode=ro'],
+  ],
   ['WORKERS', ['', '0', '-1', 'all', '1.5', '257']],
   ['MAX_MESSAGE_BYTES', ['', '0', '-1', '1MB', '1e6', 'Infinity', 'NaN', '33554433', '0x400']],
   ['LOG_LEVEL', ['', 'INFO', 'verbose', '30']],

@@ -90,6 +90,15 @@ test('a store that fails in the middle of the list cuts the connection, so that 
   expect(log()).toContain('STORE_UNAVAILABLE');
 });
 
+test('a store that fails before the list begins is told by a status', async () => {
+  const shas = async function* (): AsyncGenerator<never> {
+    await Promise.resolve();
+    throw new AppError('STORE_BUSY');
+  };
+  const { client } = await startService({ overrides: { decorateStore: faultyStore({ shas }) } });
+  expect(await client.get('/messages')).toMatchObject({ status: 503, json: { code: 'STORE_BUSY' } });
+});
+
 test('a store that does not answer makes the service not ready, but alive', async () => {
   const ping = (): Promise<never> => Promise.reject(new AppError('STORE_UNAVAILABLE'));
   const { client } = await startService({ overrides: { decorateStore: faultyStore({ ping }) } });

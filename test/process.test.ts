@@ -81,6 +81,22 @@ test('a connection that only sits there does not delay the end', async () => {
   expect(performance.now() - begun).toBeLessThan(2_000);
 });
 
+test('a connection that never says a word, or stops in the middle of the handshake, is closed', async () => {
+  const { client } = await start();
+  const { hostname, port } = new URL(client.url);
+  const sockets = [undefined, Buffer.from([0x16, 3, 1, 2, 0, 1]), Buffer.from('GET / HTTP/1.1\r\n\r\n')].map(
+    (bytes) => {
+      const socket = connect(Number(port), hostname);
+      if (bytes) socket.write(bytes);
+      return once(
+        socket.resume().on('error', () => undefined),
+        'close',
+      );
+    },
+  );
+  await Promise.all(sockets);
+}, 20_000);
+
 test('SIGTERM during the start ends it cleanly', async () => {
   const { certFile, keyFile } = await createTestCertificate();
   const service = spawnService({

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Logger } from '../observability/logger.ts';
 import { curlTrust } from './curl.ts';
 import { coversHost, daysLeft, namesOf, type TlsFiles } from './tls-files.ts';
@@ -27,12 +28,11 @@ export function announce(logger: Logger, { url, tls: { certificate }, certFile, 
 
 /** The URL by which a client on this machine reaches the listener and, where that can be, trusts its certificate. */
 export function urlOf(host: string, port: number, { certificate }: TlsFiles): string {
-  const isWildcard = host === '::' || host === '0.0.0.0';
-  const name = isWildcard ? (namesOf(certificate).find((candidate) => isPlainName(candidate)) ?? 'localhost') : host;
-  const reachable = isWildcard && coversHost(certificate, 'localhost') ? 'localhost' : name;
-  return `https://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  const name = host === '::' || host === '0.0.0.0' ? ownName(certificate) : host;
+  return `https://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-function isPlainName(name: string): boolean {
-  return !name.includes('*');
+function ownName(certificate: X509Certificate): string {
+  if (coversHost(certificate, 'localhost')) return 'localhost';
+  return namesOf(certificate).find((name) => !name.includes('*')) ?? 'localhost';
 }

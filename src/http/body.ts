@@ -58,19 +58,20 @@ async function readBody(req: Request, res: Response, { limit, tooLarge }: BodyOp
   // The server leaves this answer to us, so that a body is only asked for when it will be read (RFC 9110, 10.1.1).
   if (req.headers.expect !== undefined && req.httpVersion === '1.1') res.writeContinue();
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let length = 0;
     req.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= limit) {
         chunks.push(chunk);
       } else {
-        req.removeAllListeners('data');
+        // What still comes is read and forgotten.
+        chunks = [];
         reject(tooLarge());
       }
     });
     req.on('end', () => {
-      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length));
+      if (length <= limit) resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length));
     });
     req.on('close', () => {
       reject(new AppError('BAD_REQUEST', 'The request ended before its body was complete.'));

@@ -11,7 +11,8 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 
 /** What Node's HTTP parser refuses never becomes a request, so its answer is written to the socket itself. */
 export function answerClientError({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
-  if (code === 'ECONNRESET' || !socket.writable) {
+  // The rest are errors of the connection and of TLS: there is nobody to answer, and no secure way.
+  if (!/^(HPE_|ERR_HTTP_)/.test(code) || !socket.writable) {
     socket.destroy();
     return;
   }

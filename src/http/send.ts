@@ -1,4 +1,9 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
+
+/** Of answers that have no Content-Length. */
+const streamedBytes = new WeakMap<Response, number>();
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -12,4 +17,31 @@ export function send(res: Response, status: number, contentType: string, body: s
 
 export function sendJson(res: Response, status: number, value: unknown): void {
   send(res, status, JSON_TYPE, JSON.stringify(value));
+}
+
+/**
+ * Answers a body of ASCII as it is made, no faster than the client reads it. When making it fails, the connection is
+ * cut, and the error is thrown.
+ */
+export async function sendStream(res: Response, contentType: string, chunks: AsyncIterable<string>): Promise<void> {
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<string> {
+    for await (const chunk of chunks) {
+      streamedBytes.set(res, (bytes += chunk.length));
+      yield chunk;
+    }
+  }
+  res.setHeader('Content-Type', contentType);
+  try {
+    await pipeline(Readable.from(counted(), { highWaterMark: 1 }), res);
+  } catch (error) {
+    // A client that hangs up is no fault of ours; the access line says that it did.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}
+
+/** How many bytes of body the answer has, or has had so far. */
+export function bodyBytesOf(res: Response): number {
+  if (res.req.method === 'HEAD') return 0;
+  return streamedBytes.get(res) ?? Number(res.getHeader('Content-Length') ?? 0);
 }

@@ -1,5 +1,4 @@
-import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
+import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.ts';
 
@@ -27,15 +26,17 @@ export class WorkersFailedError extends Error {
 /** Keeps a number of processes sharing one port alive. Runs in the primary process. */
 export class Workers {
   readonly #logger: Logger;
-  #deaths: number[] = [];
-  #stopping = false;
+  readonly #stopping = new AbortController();
   readonly #failed = Promise.withResolvers<never>();
+  #deaths: number[] = [];
 
-  /** Rejects with WorkersFailedError when the workers were given up; never resolves. */
+  /** Never resolves; rejects with WorkersFailedError when the workers were given up. */
   readonly failed = this.#failed.promise;
 
   constructor(logger: Logger) {
     this.#logger = logger;
+    // It may come while the workers still start, before anybody waits for it.
+    this.failed.catch(() => undefined);
     // Workers accept from one shared socket. Round-robin, Node's default, accepts in the primary and passes connections
     // on; one that is on its way to a worker that dies is neither answered nor closed, and its client waits for ever.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -53,49 +54,55 @@ export class Workers {
 
   /** Lets every worker finish what it is doing and end. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     await Promise.all(
-      workers.map(async (worker) => {
-        const ended = once(worker, 'exit');
+      workers.map((worker) => {
+        const ended = new Promise((resolve) => worker.once('exit', resolve));
         worker.process.kill('SIGTERM');
-        await ended;
+        return ended;
       }),
     );
   }
 
-  /** A getter, because it may change while a method waits. */
-  get #isStopping(): boolean {
-    return this.#stopping;
-  }
-
-  async #fork(): Promise<number> {
+  /** Resolves with the port when the worker listens, and then replaces it when it dies. */
+  #fork(): Promise<number> {
     const worker = cluster.fork();
-    const listening = once(worker, 'listening') as Promise<[{ port: number }]>;
-    const exited = once(worker, 'exit') as Promise<[number | null]>;
-    const first = await Promise.race([listening, exited.then(([code]) => ({ code }))]);
-    // The worker has said why.
-    if ('code' in first) throw new WorkersFailedError('', first.code ?? 1);
-    void exited.then(() => this.#replace(worker));
-    return first[0].port;
+    worker.on('error', (error) => {
+      this.#logger.error({ err: error, worker: worker.process.pid }, 'a worker cannot be reached');
+    });
+    return new Promise((resolve, reject) => {
+      let isListening = false;
+      worker.once('listening', ({ port }: { port: number }) => {
+        isListening = true;
+        resolve(port);
+      });
+      worker.once('exit', (code: number | null, signal: string | null) => {
+        if (!this.#stopping.signal.aborted) {
+          this.#logger.error({ worker: worker.process.pid, code, signal }, 'a worker died');
+        }
+        if (isListening) void this.#replace();
+        // The worker has said why.
+        else reject(new WorkersFailedError('', code ?? 1));
+      });
+    });
   }
 
   /** After a pause that doubles with every recent death; gives up on a crash loop. */
-  async #replace(dead: Worker): Promise<void> {
-    if (this.#stopping) return;
+  async #replace(): Promise<void> {
+    const { signal } = this.#stopping;
     const now = performance.now();
     this.#deaths = [...this.#deaths.filter((time) => now - time < DEATH_WINDOW_MS), now];
     const deaths = this.#deaths.length;
-    this.#logger.error({ worker: dead.process.pid, deaths }, 'a worker died');
     if (deaths > MAX_DEATHS) {
       this.#failed.reject(new WorkersFailedError(`workers died ${deaths} times in a minute`, 1));
       return;
     }
-    await sleep(Math.min(FIRST_DELAY_MS * 2 ** (deaths - 1), MAX_DELAY_MS));
     try {
-      if (!this.#isStopping) await this.#fork();
+      await sleep(Math.min(FIRST_DELAY_MS * 2 ** (deaths - 1), MAX_DELAY_MS), undefined, { signal });
+      await this.#fork();
     } catch {
-      await this.#replace(dead);
+      if (!signal.aborted) await this.#replace();
     }
   }
 }

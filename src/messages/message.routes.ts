@@ -1,10 +1,8 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Router, type Request, type Response } from 'express';
 import { AppError } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
 import { allowOnly } from '../http/methods.ts';
-import { JSON_TYPE, sendJson } from '../http/send.ts';
+import { JSON_TYPE, sendJson, sendStream } from '../http/send.ts';
 import { isSha, parseSha, type Sha } from './message.ts';
 import type { MessageService } from './message.service.ts';
 
@@ -27,9 +25,12 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
       sendJson(res, 200, { digestList: items });
       return;
     }
-    res.setHeader('Content-Type', JSON_TYPE);
-    if (req.method === 'HEAD') res.end();
-    else await streamDigests(service.digests(), res);
+    if (req.method === 'HEAD') {
+      res.setHeader('Content-Type', JSON_TYPE);
+      res.end();
+      return;
+    }
+    await streamDigests(service.digests(), res);
   }
 
   async function findMessage(req: Request, res: Response): Promise<void> {
@@ -101,23 +102,16 @@ function matchesETag(header: string | undefined, sha: Sha): boolean {
 
 /** Streams the whole list as one JSON object, a page at a time, no faster than the client reads. */
 async function streamDigests(pages: AsyncIterable<readonly Sha[]>, res: Response): Promise<void> {
-  let bytes = 0;
-  function counted(chunk: string): string {
-    res.locals['streamedBytes'] = bytes += chunk.length;
-    return chunk;
-  }
+  const iterator = pages[Symbol.asyncIterator]();
+  // Before anything is sent, so that a store that does not answer can still be told by a status.
+  let page = await iterator.next();
   async function* chunks(): AsyncGenerator<string> {
     let opening = '{"digestList":[';
-    for await (const page of pages) {
-      yield counted(`${opening}"${page.join('","')}"`);
+    for (; !page.done; page = await iterator.next()) {
+      yield `${opening}"${page.value.join('","')}"`;
       opening = ',';
     }
-    yield counted(opening === ',' ? ']}' : `${opening}]}`);
+    yield opening === ',' ? ']}' : `${opening}]}`;
   }
-  try {
-    await pipeline(Readable.from(chunks(), { highWaterMark: 1 }), res);
-  } catch (error) {
-    // A client that hangs up is no fault of ours; the access line says that it did.
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-  }
+  await sendStream(res, JSON_TYPE, chunks());
 }

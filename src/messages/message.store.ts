@@ -23,7 +23,7 @@ export interface StorePage<Item> {
 export interface MessageStore {
   /**
    * Keeps a message and resolves when it is on disk, not before. A known sha changes nothing.
-   * @returns the message as it was first stored.
+   * @returns the very same object where the message is new, otherwise the message as it was first stored.
    */
   add(message: StoredMessage): Promise<StoredMessage>;
 
@@ -38,8 +38,11 @@ export interface MessageStore {
   /** Every sha stored at the time of the call, oldest first, in pages; holds no lock while the caller is slow. */
   shas(): AsyncIterable<readonly Sha[]>;
 
-  /** Resolves when both reading and writing would be answered now. */
+  /** Resolves when the backend answers a read, and has not failed for good. */
   ping(): Promise<void>;
+
+  /** Never resolves; rejects when the store has failed for good, and only a new process can help. */
+  readonly failed: Promise<never>;
 
   /** Finishes the writes under way, then releases everything. No other method may be called afterwards. */
   close(): Promise<void>;

@@ -70,8 +70,14 @@ export function encodeMessage(text: string, maxBytes: number, createdAt: number)
  *
  * @throws AppError INTEGRITY_ERROR when the bytes do not have the sha that they are kept under.
  */
-export function decodeMessage({ sha, content, createdAt }: StoredMessage): Message {
+export function decodeMessage(stored: StoredMessage): Message {
+  const { sha, content } = stored;
   if (shaOf(content) !== sha) throw new AppError('INTEGRITY_ERROR');
   const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8');
+  return toMessage(stored, text);
+}
+
+/** A message of which the text is known already. */
+export function toMessage({ sha, content, createdAt }: StoredMessage, text: string): Message {
   return { sha, text, bytes: content.byteLength, createdAt: new Date(createdAt) };
 }

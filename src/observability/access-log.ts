@@ -1,5 +1,6 @@
-import type { RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 import { requestIdOf } from '../http/request-id.ts';
+import { bodyBytesOf } from '../http/send.ts';
 import type { Logger } from './logger.ts';
 
 /** Health checks come every few seconds and say nothing; they are there at debug. */
@@ -35,10 +36,4 @@ export function accessLog(logger: Logger): RequestHandler {
 function routeOf(route: unknown): string {
   const path = route && typeof route === 'object' && 'path' in route ? route.path : undefined;
   return typeof path === 'string' ? path : 'unmatched';
-}
-
-function bodyBytesOf(res: Response): number {
-  if (res.req.method === 'HEAD') return 0;
-  const streamed: unknown = res.locals['streamedBytes'];
-  return Number(streamed ?? res.getHeader('Content-Length') ?? 0);
 }

@@ -78,6 +78,16 @@ test('a lock that another process holds too long is STORE_BUSY, and reads go on 
   await store.add(message('blocked'));
 });
 
+test('why a write failed is in the error, for the log', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const store = await open(path);
+  const other = new DatabaseSync(path);
+  other.exec('DROP TABLE message');
+  other.close();
+  const error: unknown = await store.add(message('foo')).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { message: 'no such table: message' } });
+});
+
 const unusable: Record<string, [(path: string) => void, RegExp]> = {
   'has a newer schema': [
     (path) => {

@@ -21,8 +21,10 @@ export class Client {
   readonly #origin: URL;
   readonly #options: RequestOptions;
   readonly agent: Agent;
+  readonly url: string;
 
   constructor(url: string, ca: string) {
+    this.url = url;
     this.#origin = new URL(url);
     this.agent = new Agent({ keepAlive: true, ca });
     this.#options = { hostname: this.#origin.hostname, port: this.#origin.port, agent: this.agent };

@@ -9,6 +9,7 @@ export function faultyStore(faults: Partial<MessageStore>): (store: MessageStore
     shaPage: (request) => store.shaPage(request),
     shas: () => store.shas(),
     ping: () => store.ping(),
+    failed: store.failed,
     close: () => store.close(),
     ...faults,
   });

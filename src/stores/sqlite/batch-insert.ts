@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Sha, StoredMessage } from '../../messages/message.ts';
+import type { StoredMessage } from '../../messages/message.ts';
+import { FIND_SQL, toKey, toStoredMessage } from './rows.ts';
 
 /** What was there before: nothing (the message is new), or the message as it was first stored. */
 export type InsertResult = StoredMessage | undefined;
@@ -14,12 +15,13 @@ export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredM
   const insert = db.prepare(
     'INSERT INTO message (sha, created_at, content) VALUES (?, ?, ?) ON CONFLICT (sha) DO NOTHING',
   );
-  const select = db.prepare('SELECT created_at, content FROM message WHERE sha = ?');
+  const find = db.prepare(FIND_SQL);
 
   const insertOne = ({ sha, createdAt, content }: StoredMessage): InsertResult => {
-    const key = Buffer.from(sha, 'hex');
+    const key = toKey(sha);
     if (insert.run(key, createdAt, content).changes === 1) return undefined;
-    return toStoredMessage(sha, select.get(key));
+    const row = find.get(key);
+    return row && toStoredMessage(sha, row);
   };
 
   return function batchInsert(messages) {
@@ -33,9 +35,4 @@ export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredM
       throw error;
     }
   };
-}
-
-/** A row with the columns created_at and content, as node:sqlite returns it. */
-export function toStoredMessage(sha: Sha, row: Record<string, unknown> | undefined): StoredMessage | undefined {
-  return row && { sha, createdAt: row['created_at'] as number, content: row['content'] as Uint8Array };
 }

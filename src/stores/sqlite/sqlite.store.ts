@@ -2,10 +2,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { AppError } from '../../errors.ts';
 import type { Sha, StoredMessage } from '../../messages/message.ts';
 import type { MessageStore, StorePage, StorePageRequest } from '../../messages/message.store.ts';
-import { createBatchInsert, toStoredMessage } from './batch-insert.ts';
+import { createBatchInsert } from './batch-insert.ts';
 import { createPrivateFile, MEMORY_PATH, openConnection } from './connection.ts';
 import { migrate } from './migrations.ts';
-import { toStoreError } from './sqlite-error.ts';
+import { FIND_SQL, toKey, toStoredMessage } from './rows.ts';
+import { toSqliteFailure, toStoreError } from './sqlite-error.ts';
 import { ThreadWriter, type Writer } from './writer.ts';
 
 /** Reads happen in the event loop and wait for nobody for long: in WAL mode a writer does not block a reader. */
@@ -16,13 +17,14 @@ const SHAS_PER_READ = 1000;
 /** Opens a file, or makes it; resolves when it can be read and written. */
 export async function openSqliteStore(path: string): Promise<MessageStore> {
   createPrivateFile(path);
-  const migrating = openConnection({ path, busyTimeoutMs: MIGRATION_TIMEOUT_MS });
+  using migrating = openConnection({ path, busyTimeoutMs: MIGRATION_TIMEOUT_MS });
+  migrate(migrating);
+  const reader = openConnection({ path, readOnly: true, busyTimeoutMs: READ_TIMEOUT_MS });
   try {
-    migrate(migrating);
-    const writer = await ThreadWriter.start(path);
-    return new SqliteStore(openConnection({ path, readOnly: true, busyTimeoutMs: READ_TIMEOUT_MS }), writer);
-  } finally {
-    migrating.close();
+    return new SqliteStore(reader, await ThreadWriter.start(path));
+  } catch (error) {
+    reader.close();
+    throw error;
   }
 }
 
@@ -36,7 +38,7 @@ export function openMemoryStore(): MessageStore {
 function createDirectWriter(db: DatabaseSync): Writer {
   const batchInsert = createBatchInsert(db);
   return {
-    failure: undefined,
+    failed: new Promise(() => undefined),
     add: (message) => answer(() => batchInsert([message])[0] ?? message),
     close: () => Promise.resolve(),
   };
@@ -55,7 +57,7 @@ class SqliteStore implements MessageStore {
   constructor(db: DatabaseSync, writer: Writer) {
     this.#db = db;
     this.#writer = writer;
-    this.#find = db.prepare('SELECT created_at, content FROM message WHERE sha = ?');
+    this.#find = db.prepare(FIND_SQL);
     this.#findSeq = db.prepare('SELECT seq FROM message WHERE sha = ?');
     this.#lastSeq = db.prepare('SELECT max(seq) AS seq FROM message');
     this.#pages = preparePages(db, 'lower(hex(sha)) AS sha, created_at, content');
@@ -71,7 +73,10 @@ class SqliteStore implements MessageStore {
   }
 
   find(sha: Sha): Promise<StoredMessage | undefined> {
-    return answer(() => toStoredMessage(sha, this.#find.get(Buffer.from(sha, 'hex'))));
+    return answer(() => {
+      const row = this.#find.get(toKey(sha));
+      return row && toStoredMessage(sha, row);
+    });
   }
 
   page(request: StorePageRequest, maxBytes: number): Promise<StorePage<StoredMessage>> {
@@ -80,7 +85,7 @@ class SqliteStore implements MessageStore {
       return this.#readPage(this.#pages[request.direction], request, (row) => {
         if (bytes >= maxBytes) return undefined;
         const message = toStoredMessage(row['sha'] as Sha, row);
-        bytes += message?.content.byteLength ?? 0;
+        bytes += message.content.byteLength;
         return message;
       });
     });
@@ -100,9 +105,12 @@ class SqliteStore implements MessageStore {
     }
   }
 
+  get failed(): Promise<never> {
+    return this.#writer.failed;
+  }
+
   ping(): Promise<void> {
-    if (this.#writer.failure) return Promise.reject(this.#writer.failure);
-    return answer(() => void this.#lastSeq.get());
+    return Promise.race([this.failed, answer(() => void this.#lastSeq.get())]);
   }
 
   async close(): Promise<void> {
@@ -132,7 +140,7 @@ class SqliteStore implements MessageStore {
 
   #seqOf(cursor: Sha | undefined, direction: StorePageRequest['direction']): number {
     if (cursor === undefined) return direction === 'forward' ? 0 : Number.MAX_SAFE_INTEGER;
-    const row = this.#findSeq.get(Buffer.from(cursor, 'hex'));
+    const row = this.#findSeq.get(toKey(cursor));
     if (row === undefined) throw new AppError('BAD_USER_INPUT', 'The cursor is not the sha of a stored message.');
     return row['seq'] as number;
   }
@@ -145,11 +153,12 @@ function preparePages(db: DatabaseSync, columns: string): Record<StorePageReques
   };
 }
 
-/** node:sqlite answers at once; this gives its answer, or its error, the asynchronous shape of the port. */
+/** node:sqlite answers at once; this gives its answer, or its failure, the asynchronous shape of the port. */
 async function answer<Result>(read: () => Result): Promise<Result> {
   try {
     return await read();
   } catch (error) {
-    throw toStoreError(error);
+    const failure = toSqliteFailure(error);
+    throw failure ? toStoreError(failure) : error;
   }
 }

@@ -2,8 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { StoredMessage } from '../../messages/message.ts';
 import { createBatchInsert, type InsertResult } from './batch-insert.ts';
 import { openConnection } from './connection.ts';
-import { toStoreErrorCode } from './sqlite-error.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { toSqliteFailure, type SqliteFailure } from './sqlite-error.ts';
 
 /** The thread's half of writer.ts: it owns the writing connection and may block on the disk. */
 
@@ -14,9 +13,8 @@ export interface WriterData {
 /** A batch to insert, or the wish to end. */
 export type WriterRequest = readonly StoredMessage[] | 'close';
 
-/** Sent once the batch is on disk, or once it failed as a whole; `ready` is sent once, at the start. */
-export type WriterReply =
-  'ready' | { readonly results: InsertResult[] } | { readonly code: ErrorCode; readonly reason: string };
+/** Sent once the batch is on disk, or once it failed as a whole. At the start, one empty batch is answered. */
+export type WriterReply = { readonly results: InsertResult[] } | { readonly failure: SqliteFailure };
 
 /** Long enough for other processes' commits; a caller hears STORE_BUSY after it. */
 const BUSY_TIMEOUT_MS = 2000;
@@ -35,12 +33,15 @@ port.on('message', (request: WriterRequest) => {
   }
   port.postMessage(runBatch(request));
 });
-port.postMessage('ready' satisfies WriterReply);
+port.postMessage({ results: [] } satisfies WriterReply);
 
+/** @throws what SQLite did not throw, which ends the thread. */
 function runBatch(messages: readonly StoredMessage[]): WriterReply {
   try {
     return { results: batchInsert(messages) };
   } catch (error) {
-    return { code: toStoreErrorCode(error), reason: error instanceof Error ? error.message : String(error) };
+    const failure = toSqliteFailure(error);
+    if (!failure) throw error;
+    return { failure };
   }
 }

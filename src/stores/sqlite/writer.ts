@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../errors.ts';
 import type { StoredMessage } from '../../messages/message.ts';
+import { toStoreError } from './sqlite-error.ts';
 import type { WriterData, WriterReply, WriterRequest } from './writer.thread.ts';
 
 /** Bounds one transaction, and with it how long a reply may wait for its neighbours. */
@@ -19,8 +20,8 @@ interface PendingWrite {
 export interface Writer {
   /** Resolves when the message is on disk, with the message as first stored. */
   add(message: StoredMessage): Promise<StoredMessage>;
-  /** Why nothing can be written any more, or undefined. */
-  readonly failure: AppError | undefined;
+  /** Never resolves; rejects when nothing can be written any more. */
+  readonly failed: Promise<never>;
   /** Finishes what was added, then ends. */
   close(): Promise<void>;
 }
@@ -32,6 +33,8 @@ export interface Writer {
  */
 export class ThreadWriter implements Writer {
   readonly #thread: Worker;
+  readonly #ended: Promise<void>;
+  readonly #failed = Promise.withResolvers<never>();
   #queue: PendingWrite[] = [];
   #batch: PendingWrite[] = [];
   #failure: AppError | undefined;
@@ -39,14 +42,19 @@ export class ThreadWriter implements Writer {
 
   private constructor(thread: Worker) {
     this.#thread = thread;
+    // Whoever does not wait for the failure hears of it by the rejection of every write.
+    this.#failed.promise.catch(() => undefined);
     thread.on('message', (reply: WriterReply) => {
       this.#settle(reply);
     });
     thread.on('error', (error: Error) => {
       this.#fail(error);
     });
-    thread.on('exit', () => {
-      if (!this.#closing) this.#fail(new Error('the writer thread ended'));
+    this.#ended = new Promise((resolve) => {
+      thread.on('exit', () => {
+        if (!this.#closing || this.#batch.length > 0) this.#fail(new Error('the writer thread ended'));
+        resolve();
+      });
     });
   }
 
@@ -55,12 +63,13 @@ export class ThreadWriter implements Writer {
     // The thread's file has this file's own extension: .ts where sources run as they are, .js in dist.
     const file = new URL(`./writer.thread${extname(import.meta.url)}`, import.meta.url);
     const thread = new Worker(file, { workerData: { path } satisfies WriterData });
-    await once(thread, 'message');
+    const ended = once(thread, 'exit').then(() => Promise.reject(new Error('the writer thread ended')));
+    await Promise.race([once(thread, 'message'), ended]);
     return new ThreadWriter(thread);
   }
 
-  get failure(): AppError | undefined {
-    return this.#failure;
+  get failed(): Promise<never> {
+    return this.#failed.promise;
   }
 
   add(message: StoredMessage): Promise<StoredMessage> {
@@ -73,10 +82,9 @@ export class ThreadWriter implements Writer {
 
   async close(): Promise<void> {
     this.#closing = true;
-    const ended = once(this.#thread, 'exit');
     // The port keeps its order, so a batch under way is answered first; `#sendNext` closes after the last one.
-    if (this.#batch.length === 0) this.#post('close');
-    await ended;
+    if (!this.#failure && this.#batch.length === 0) this.#post('close');
+    await this.#ended;
   }
 
   #sendNext(): void {
@@ -95,14 +103,13 @@ export class ThreadWriter implements Writer {
   }
 
   #settle(reply: WriterReply): void {
-    if (reply === 'ready') return;
     const batch = this.#batch;
     if ('results' in reply) {
       batch.forEach(({ message, resolve }, index) => {
         resolve(reply.results[index] ?? message);
       });
     } else {
-      const error = new AppError(reply.code, undefined, { cause: new Error(reply.reason) });
+      const error = toStoreError(reply.failure);
       for (const { reject } of batch) reject(error);
     }
     this.#sendNext();
@@ -110,6 +117,7 @@ export class ThreadWriter implements Writer {
 
   #fail(cause: Error): void {
     this.#failure ??= new AppError('STORE_UNAVAILABLE', undefined, { cause });
+    this.#failed.reject(this.#failure);
     for (const { reject } of [...this.#batch, ...this.#queue]) reject(this.#failure);
     this.#batch = [];
     this.#queue = [];
