@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.ts';
@@ -80,6 +80,21 @@ test('a connection that only sits there does not delay the end', async () => {
   expect(await exited).toBe(0);
   expect(performance.now() - begun).toBeLessThan(2_000);
 });
+
+test('several first starts at once agree on one certificate', async () => {
+  const folder = temporaryFolder();
+  const services = Array.from({ length: 4 }, () =>
+    spawnService({ env: { PORT: '0', HOST: '127.0.0.1' }, cwd: folder }),
+  );
+  const urls = await Promise.all(services.map(({ url }) => url));
+  const ca = readFileSync(join(folder, 'ssl/server.crt'), 'utf8');
+  for (const url of urls) {
+    const client = new Client(url, ca);
+    expect((await client.get('/health')).status).toBe(200);
+    client.close();
+  }
+  expect(readdirSync(join(folder, 'ssl')).sort()).toEqual(['server.crt', 'server.key']);
+}, 20_000);
 
 test('a connection that never says a word, or stops in the middle of the handshake, is closed', async () => {
   const { client } = await start();

@@ -30,6 +30,8 @@ export function classifyError(thrown: unknown, apolloCode: unknown): AppError {
   const cause = findCause(thrown);
   if (!(thrown instanceof GraphQLError && cause instanceof GraphQLError)) return toAppError(cause);
   const code = isErrorCode(apolloCode) && apolloCode !== 'INTERNAL' ? apolloCode : 'BAD_USER_INPUT';
+  // Apollo's own findings about the request; they quote nothing.
+  if (code === 'BAD_REQUEST') return new AppError(code, thrown.message.trimEnd());
   // Its sentence would repeat the name that was asked for, which can be any string.
   if (code === 'OPERATION_RESOLUTION_FAILURE') return new AppError(code);
   return new AppError(code, withoutInput(thrown));

@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Logger } from '../observability/logger.ts';
 import { curlTrust } from './curl.ts';
-import { coversHost, daysLeft, namesOf, type TlsFiles } from './tls-files.ts';
+import { coversHost, daysLeft, namesOf } from './certificate.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 export interface Announcement {
   readonly url: string;

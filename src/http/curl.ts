@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
-import { coversHost, isSelfSigned } from './tls-files.ts';
+import { coversHost, isSelfSigned } from './certificate.ts';
 
 /**
  * What curl needs on its command line to reach this certificate's server by this host name or address: nothing where

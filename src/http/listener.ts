@@ -112,6 +112,7 @@ function explainListenError({ code, message }: NodeJS.ErrnoException, port: numb
     case 'EAFNOSUPPORT':
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
+    case 'EAI_AGAIN':
       return `HOST ${host} is no address of this machine: set HOST, for example to 0.0.0.0`;
     default:
       return `cannot listen on HOST ${host}, PORT ${port}: ${message}`;

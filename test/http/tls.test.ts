@@ -6,7 +6,8 @@ import { connect, type TLSSocket } from 'node:tls';
 import { parseConfig, type Config } from '../../src/config.ts';
 import { urlOf } from '../../src/http/announce.ts';
 import { curlTrust } from '../../src/http/curl.ts';
-import { daysLeft, isSelfSigned, loadTlsFiles, namesOf } from '../../src/http/tls-files.ts';
+import { daysLeft, isSelfSigned, namesOf } from '../../src/http/certificate.ts';
+import { loadTlsFiles } from '../../src/http/tls-files.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { createTestCertificate, startService } from '../support/service.ts';
 
@@ -79,7 +80,7 @@ test('half a pair at the default place is not completed with a file that does no
   await loadTlsFiles(config, Date.now());
   copyFileSync('ssl/server.key', 'kept.key');
   execFileSync('rm', ['ssl/server.crt']);
-  await expect(loadTlsFiles(config, Date.now())).rejects.toThrow(/TLS_CERT_FILE .* cannot be read/);
+  await expect(loadTlsFiles(config, Date.now())).rejects.toThrow(/only one is there: delete it/);
   expect(readFileSync('ssl/server.key')).toEqual(readFileSync('kept.key'));
 });
 

@@ -28,7 +28,7 @@ test('every connection has the log, and syncs it at each commit', () => {
 });
 
 test('files are private to their user, whatever the umask, and what is closed is one file', async () => {
-  const folder = join(temporaryFolder(), 'new', 'data');
+  const folder = join(temporaryFolder(), 'data');
   const umask = process.umask(0);
   const store = await open(join(folder, 'messages.db')).finally(() => process.umask(umask));
   await store.add(message('foo'));
@@ -108,6 +108,11 @@ const unusable: Record<string, [(path: string) => void, RegExp]> = {
   'is no database': [(path) => writeFileSync(path, 'not a database'.repeat(1_000)), /not a database/],
   'is a folder': [(path) => mkdirSync(path), /EISDIR/],
 };
+
+test('a folder above the folder of the file is not made: such a path is a mistake', async () => {
+  const path = join(temporaryFolder(), 'a', 'b', 'x.db');
+  await expect(open(path)).rejects.toThrow(/x\.db cannot be used: .*ENOENT/);
+});
 
 test.each(Object.entries(unusable))(
   'a file that %s is refused by name and left as it is',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp, type App, type Overrides } from '../../src/app.ts';
 import { parseConfig } from '../../src/config.ts';
-import { createDevelopmentCertificate } from '../../src/http/tls-files.ts';
+import { createDevelopmentCertificate } from '../../src/http/development-certificate.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { Client } from './client.ts';
 import { dispose, temporaryFolder } from './leftovers.ts';

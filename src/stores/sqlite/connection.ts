@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -55,9 +55,13 @@ export function readPragma(db: DatabaseSync, name: string): unknown {
   return row && Object.values(row)[0];
 }
 
-/** Makes the file before SQLite does, so that it (and the -wal and -shm that copy its mode) is private to its user. */
+/**
+ * Makes the file before SQLite does, so that it (and the -wal and -shm that copy its mode) is private to its user. Its
+ * folder is made too, but none above it: a path that is wrong from the root is more likely a mistake than a wish.
+ */
 export function createPrivateFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const folder = dirname(path);
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   closeSync(openSync(path, 'a', 0o600));
 }
 

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData, type MessagePort } from 'node:worker_threads';
 import type { StoredMessage } from '../../messages/message.ts';
 import { createBatchInsert, type InsertResult } from './batch-insert.ts';
 import { openConnection } from './connection.ts';
@@ -8,6 +8,8 @@ import { toSqliteFailure, type SqliteFailure } from './sqlite-error.ts';
 
 export interface WriterData {
   readonly path: string;
+  /** A channel of our own: on the thread's own one, node --watch speaks too. */
+  readonly port: MessagePort;
 }
 
 /** A batch to insert, or the wish to end. */
@@ -19,10 +21,8 @@ export type WriterReply = { readonly results: InsertResult[] } | { readonly fail
 /** Long enough for other processes' commits; a caller hears STORE_BUSY after it. */
 const BUSY_TIMEOUT_MS = 2000;
 
-const port = parentPort;
-if (!port) throw new Error('writer.thread is started by writer.ts');
-
-const db = openConnection({ path: (workerData as WriterData).path, busyTimeoutMs: BUSY_TIMEOUT_MS });
+const { path, port } = workerData as WriterData;
+const db = openConnection({ path, busyTimeoutMs: BUSY_TIMEOUT_MS });
 const batchInsert = createBatchInsert(db);
 
 port.on('message', (request: WriterRequest) => {

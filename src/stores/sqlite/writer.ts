@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { AppError } from '../../errors.ts';
 import type { StoredMessage } from '../../messages/message.ts';
 import { toStoreError } from './sqlite-error.ts';
@@ -32,7 +32,7 @@ export interface Writer {
  * write settles only after the commit of its own batch.
  */
 export class ThreadWriter implements Writer {
-  readonly #thread: Worker;
+  readonly #port: MessagePort;
   readonly #ended: Promise<void>;
   readonly #failed = Promise.withResolvers<never>();
   #queue: PendingWrite[] = [];
@@ -40,11 +40,11 @@ export class ThreadWriter implements Writer {
   #failure: AppError | undefined;
   #closing = false;
 
-  private constructor(thread: Worker) {
-    this.#thread = thread;
+  private constructor(thread: Worker, port: MessagePort) {
+    this.#port = port;
     // Whoever does not wait for the failure hears of it by the rejection of every write.
     this.#failed.promise.catch(() => undefined);
-    thread.on('message', (reply: WriterReply) => {
+    port.on('message', (reply: WriterReply) => {
       this.#settle(reply);
     });
     thread.on('error', (error: Error) => {
@@ -62,10 +62,12 @@ export class ThreadWriter implements Writer {
   static async start(path: string): Promise<ThreadWriter> {
     // The thread's file has this file's own extension: .ts where sources run as they are, .js in dist.
     const file = new URL(`./writer.thread${extname(import.meta.url)}`, import.meta.url);
-    const thread = new Worker(file, { workerData: { path } satisfies WriterData });
+    const { port1: port, port2 } = new MessageChannel();
+    const workerData: WriterData = { path, port: port2 };
+    const thread = new Worker(file, { workerData, transferList: [port2] });
     const ended = once(thread, 'exit').then(() => Promise.reject(new Error('the writer thread ended')));
-    await Promise.race([once(thread, 'message'), ended]);
-    return new ThreadWriter(thread);
+    await Promise.race([once(port, 'message'), ended]);
+    return new ThreadWriter(thread, port);
   }
 
   get failed(): Promise<never> {
@@ -124,6 +126,6 @@ export class ThreadWriter implements Writer {
   }
 
   #post(request: WriterRequest): void {
-    this.#thread.postMessage(request);
+    this.#port.postMessage(request);
   }
 }
