@@ -1,4 +1,6 @@
-import { Arg, Args, Ctx, Extensions, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Args, Ctx, Extensions, Info, Mutation, Query, Resolver } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { selectsField } from '../graphql/selects-field.ts';
 import type { PageExtensions } from '../graphql/limits.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import type { Sha } from './message.ts';
@@ -18,7 +20,12 @@ export class MessageResolver {
     description: "Oldest first. Forward: first, after. Backward: last, before. A cursor is a message's sha.",
   })
   @Extensions({ page: { defaultSize: DEFAULT_PAGE_SIZE, maxSize: MAX_PAGE_SIZE } } satisfies PageExtensions)
-  async messages(@Ctx() context: GraphQLContext, @Args(() => PageArgs) args: PageArgs): Promise<MessageConnection> {
+  async messages(
+    @Ctx() context: GraphQLContext,
+    @Args(() => PageArgs) args: PageArgs,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<MessageConnection> {
+    if (!selectsField(info, 'text')) return new MessageConnection(await this.#service.summaryPage(args));
     const page = await this.#service.page(args);
     for (const { bytes } of page.items) context.bytesRead += bytes;
     return new MessageConnection(page);

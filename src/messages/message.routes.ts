@@ -19,10 +19,11 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
   async function listDigests(req: Request, res: Response): Promise<void> {
     const { limit, after } = parseListQuery(req);
     if (limit !== undefined || after !== undefined) {
-      const { items, hasNextPage } = await service.digestPage({ first: limit, after });
-      const last = items.at(-1);
+      const { items, hasNextPage } = await service.summaryPage({ first: limit, after });
+      const digestList = items.map(({ sha }) => sha);
+      const last = digestList.at(-1);
       if (hasNextPage && last) res.setHeader('Link', `<${req.path}?limit=${items.length}&after=${last}>; rel="next"`);
-      sendJson(res, 200, { digestList: items });
+      sendJson(res, 200, { digestList });
       return;
     }
     if (req.method === 'HEAD') {

@@ -1,12 +1,15 @@
 import { AppError } from '../errors.ts';
-import { decodeMessage, encodeMessage, toMessage, type Message, type Sha } from './message.ts';
+import { decodeMessage, encodeMessage, toMessage, type Message, type MessageSummary, type Sha } from './message.ts';
 import type { MessageStore, StorePage, StorePageRequest } from './message.store.ts';
 
 export const DEFAULT_PAGE_SIZE = 100;
 export const MAX_PAGE_SIZE = 1000;
 
-/** Bounds the memory of one page; a page that reaches it is shorter than asked and says that there is more. */
-const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+/**
+ * Bounds the memory of one page of texts, and how long others wait while it is read and hashed (25 ms or so). A page
+ * that reaches it is shorter than asked and says that there is more.
+ */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /** Relay's arguments: forward with `first` and `after`, or backward with `last` and `before`. */
 export interface PageArguments {
@@ -68,10 +71,10 @@ export class MessageService {
     return toPage(request, { ...page, items: page.items.map(decodeMessage) });
   }
 
-  /** The shas alone, with the rules of `page`. */
-  async digestPage(args: PageArguments): Promise<Page<Sha>> {
+  /** Messages without their texts, with the rules of `page`. */
+  async summaryPage(args: PageArguments): Promise<Page<MessageSummary>> {
     const request = toStorePageRequest(args);
-    return toPage(request, await this.#store.shaPage(request));
+    return toPage(request, await this.#store.summaryPage(request));
   }
 
   /** Every sha, oldest first, as pages of a stream that may be left at any time. */

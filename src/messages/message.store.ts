@@ -1,4 +1,4 @@
-import type { Sha, StoredMessage } from './message.ts';
+import type { MessageSummary, Sha, StoredMessage } from './message.ts';
 
 /** Which part of the list to read. `cursor` is excluded: the part begins right after it (or ends right before it). */
 export interface StorePageRequest {
@@ -32,8 +32,8 @@ export interface MessageStore {
   /** Messages with their content. The page ends early, but never empty, once it holds `maxBytes` bytes of content. */
   page(request: StorePageRequest, maxBytes: number): Promise<StorePage<StoredMessage>>;
 
-  /** The shas alone. */
-  shaPage(request: StorePageRequest): Promise<StorePage<Sha>>;
+  /** Messages without their content, which is not read. */
+  summaryPage(request: StorePageRequest): Promise<StorePage<MessageSummary>>;
 
   /** Every sha stored at the time of the call, oldest first, in pages; holds no lock while the caller is slow. */
   shas(): AsyncIterable<readonly Sha[]>;

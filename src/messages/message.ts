@@ -6,14 +6,18 @@ declare const shaBrand: unique symbol;
 /** 64 lowercase hexadecimal digits: the SHA-256 (FIPS 180-4) of a text's UTF-8 bytes. */
 export type Sha = string & { readonly [shaBrand]: true };
 
-/** A message as clients see it. */
-export interface Message {
+/** What is known of a message without its text. */
+export interface MessageSummary {
   readonly sha: Sha;
-  readonly text: string;
   /** Length of the text in UTF-8 bytes. */
   readonly bytes: number;
   /** When it was first stored. */
   readonly createdAt: Date;
+}
+
+/** A message as clients see it. */
+export interface Message extends MessageSummary {
+  readonly text: string;
 }
 
 /** A message as stores keep it: the text as its UTF-8 bytes, because NUL is legal and the sha is defined on bytes. */

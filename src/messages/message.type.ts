@@ -1,6 +1,6 @@
 import { GraphQLScalarType } from 'graphql';
 import { ArgsType, Field, Int, ObjectType } from 'type-graphql';
-import { parseSha, type Message, type Sha } from './message.ts';
+import { parseSha, type Message, type MessageSummary, type Sha } from './message.ts';
 import type { Page, PageArguments } from './message.service.ts';
 
 export const Sha256 = new GraphQLScalarType<Sha, string>({
@@ -49,7 +49,7 @@ export class MessageEdge {
   cursor!: Sha;
 
   @Field(() => MessageType)
-  node!: MessageType;
+  node!: MessageSummary;
 }
 
 @ObjectType(simple)
@@ -70,14 +70,15 @@ export class PageInfo {
 /** A page as Relay's Cursor Connections Specification shapes it; edges are only made when they are asked for. */
 @ObjectType(simple)
 export class MessageConnection {
-  readonly #page: Page<Message>;
+  readonly #page: Page<MessageSummary>;
 
-  constructor(page: Page<Message>) {
+  /** @param page with the texts, if they are asked for. */
+  constructor(page: Page<MessageSummary>) {
     this.#page = page;
   }
 
   @Field(() => [MessageType])
-  get nodes(): readonly Message[] {
+  get nodes(): readonly MessageSummary[] {
     return this.#page.items;
   }
 

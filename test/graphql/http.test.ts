@@ -200,6 +200,29 @@ describe('pages', () => {
   });
 });
 
+test('a page of large texts ends early and says so; without the texts it is whole', async () => {
+  const { client } = await startService();
+  for (const letter of 'abcdef')
+    await client.post('/messages', JSON.stringify({ message: letter.repeat(1024 * 1024) }));
+  const read = async (selection: string, fragment = ''): Promise<[number, boolean]> => {
+    const query = `query { messages(first: 10) { ${selection} pageInfo { hasNextPage } } } ${fragment}`;
+    const { json } = await client.graphql(query);
+    interface Page {
+      readonly nodes?: unknown[];
+      readonly edges?: unknown[];
+      readonly pageInfo: { readonly hasNextPage: boolean };
+    }
+    const { nodes, edges, pageInfo } = (json as { data: { messages: Page } }).data.messages;
+    return [(nodes ?? edges ?? []).length, pageInfo.hasNextPage];
+  };
+  expect(await read('nodes { sha bytes createdAt }')).toEqual([6, false]);
+  expect(await read('nodes { text }')).toEqual([4, true]);
+  expect(await read('edges { node { ... on Message { ...T } } }', 'fragment T on Message { t: text }')).toEqual([
+    4,
+    true,
+  ]);
+});
+
 describe('GET', () => {
   const path = `/graphql?query=${encodeURIComponent(`{ messageBySha(sha: "${SHA}") { text } }`)}`;
 

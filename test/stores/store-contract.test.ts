@@ -48,7 +48,7 @@ describe.each(STORES)('the store %s', (kind) => {
     for (const direction of ['forward', 'backward'] as const) {
       const request = { direction, cursor: undefined, limit: 10 };
       expect(await store.page(request, 1_000)).toEqual({ items: [], hasMore: false });
-      expect(await store.shaPage(request)).toEqual({ items: [], hasMore: false });
+      expect(await store.summaryPage(request)).toEqual({ items: [], hasMore: false });
     }
     await store.ping();
   });
@@ -64,10 +64,16 @@ describe.each(STORES)('the store %s', (kind) => {
       limit: number,
     ): Promise<string> => {
       const request = { direction, cursor: cursor === undefined ? undefined : at(cursor), limit };
-      const shas = await store.shaPage(request);
+      const summaries = await store.summaryPage(request);
       const page = await store.page(request, 1_000_000);
-      expect(page).toMatchObject({ hasMore: shas.hasMore });
-      expect(page.items.map(({ sha }) => sha)).toEqual(shas.items);
+      expect(summaries).toEqual({
+        hasMore: page.hasMore,
+        items: page.items.map(({ sha, content, createdAt }) => ({
+          sha,
+          bytes: content.byteLength,
+          createdAt: new Date(createdAt),
+        })),
+      });
       return page.items.map(({ content }) => Buffer.from(content).toString()).join('') + (page.hasMore ? '…' : '');
     };
     expect(await read('forward', undefined, 2)).toBe('ab…');
@@ -84,7 +90,7 @@ describe.each(STORES)('the store %s', (kind) => {
     const store = await open(kind);
     const request = { direction: 'forward', cursor: UNKNOWN, limit: 10 } as const;
     await expect(store.page(request, 1_000)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
-    await expect(store.shaPage(request)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+    await expect(store.summaryPage(request)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
   });
 
   test('ends a page early at its byte limit, but never empty', async () => {

@@ -6,7 +6,7 @@ export function faultyStore(faults: Partial<MessageStore>): (store: MessageStore
     add: (message) => store.add(message),
     find: (sha) => store.find(sha),
     page: (request, maxBytes) => store.page(request, maxBytes),
-    shaPage: (request) => store.shaPage(request),
+    summaryPage: (request) => store.summaryPage(request),
     shas: () => store.shas(),
     ping: () => store.ping(),
     failed: store.failed,

@@ -1,11 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { AppError } from '../../errors.ts';
-import type { Sha, StoredMessage } from '../../messages/message.ts';
+import type { MessageSummary, Sha, StoredMessage } from '../../messages/message.ts';
 import type { MessageStore, StorePage, StorePageRequest } from '../../messages/message.store.ts';
 import { createBatchInsert } from './batch-insert.ts';
 import { createPrivateFile, MEMORY_PATH, openConnection } from './connection.ts';
 import { migrate } from './migrations.ts';
-import { FIND_SQL, toKey, toStoredMessage } from './rows.ts';
+import { FIND_SQL, toKey, toStoredMessage, toSummary } from './rows.ts';
 import { toSqliteFailure, toStoreError } from './sqlite-error.ts';
 import { ThreadWriter, type Writer } from './writer.ts';
 
@@ -51,7 +51,7 @@ class SqliteStore implements MessageStore {
   readonly #findSeq: StatementSync;
   readonly #lastSeq: StatementSync;
   readonly #pages: Record<StorePageRequest['direction'], StatementSync>;
-  readonly #shaPages: Record<StorePageRequest['direction'], StatementSync>;
+  readonly #summaryPages: Record<StorePageRequest['direction'], StatementSync>;
   readonly #shaRange: StatementSync;
 
   constructor(db: DatabaseSync, writer: Writer) {
@@ -61,7 +61,8 @@ class SqliteStore implements MessageStore {
     this.#findSeq = db.prepare('SELECT seq FROM message WHERE sha = ?');
     this.#lastSeq = db.prepare('SELECT max(seq) AS seq FROM message');
     this.#pages = preparePages(db, 'lower(hex(sha)) AS sha, created_at, content');
-    this.#shaPages = preparePages(db, 'lower(hex(sha)) AS sha');
+    // SQLite knows the length of a BLOB without reading it.
+    this.#summaryPages = preparePages(db, 'lower(hex(sha)) AS sha, created_at, length(content) AS bytes');
     this.#shaRange = db.prepare(
       'SELECT seq, lower(hex(sha)) FROM message WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
     );
@@ -91,8 +92,8 @@ class SqliteStore implements MessageStore {
     });
   }
 
-  shaPage(request: StorePageRequest): Promise<StorePage<Sha>> {
-    return answer(() => this.#readPage(this.#shaPages[request.direction], request, (row) => row['sha'] as Sha));
+  summaryPage(request: StorePageRequest): Promise<StorePage<MessageSummary>> {
+    return answer(() => this.#readPage(this.#summaryPages[request.direction], request, toSummary));
   }
 
   async *shas(): AsyncGenerator<readonly Sha[]> {
