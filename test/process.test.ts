@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.ts';
 import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
 import { spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
-import { createTestCertificate } from './support/service.ts';
+import { createTestCertificate, settingsFor } from './support/service.ts';
 
 afterEach(disposeLeftovers);
 
@@ -16,17 +16,11 @@ interface Running extends ServiceProcess {
 }
 
 async function start(env: Record<string, string> = {}, options: Partial<ProcessOptions> = {}): Promise<Running> {
-  const { certFile, keyFile, ca } = await createTestCertificate();
+  const certificate = await createTestCertificate();
+  const { ca } = certificate;
   const folder = temporaryFolder();
   const service = spawnService({
-    env: {
-      PORT: '0',
-      HOST: '127.0.0.1',
-      DATABASE_URL: 'file:x.db',
-      TLS_CERT_FILE: certFile,
-      TLS_KEY_FILE: keyFile,
-      ...env,
-    },
+    env: settingsFor(certificate, env),
     cwd: folder,
     ...options,
   });
@@ -113,9 +107,9 @@ test('a connection that never says a word, or stops in the middle of the handsha
 }, 20_000);
 
 test('SIGTERM during the start ends it cleanly', async () => {
-  const { certFile, keyFile } = await createTestCertificate();
+  const certificate = await createTestCertificate();
   const service = spawnService({
-    env: { PORT: '0', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, DATABASE_URL: 'memory:' },
+    env: settingsFor(certificate, { DATABASE_URL: 'memory:' }),
   });
   await sleep(150);
   service.child.kill('SIGTERM');
@@ -169,15 +163,8 @@ const unusable: [string, (folder: string) => Record<string, string>, RegExp][] =
 test.each(unusable)('%s: one clear line, and not 0', async (_, prepare, line) => {
   for (const WORKERS of ['1', '2']) {
     const folder = temporaryFolder();
-    const { certFile, keyFile } = await createTestCertificate();
-    const env = {
-      PORT: '0',
-      HOST: '127.0.0.1',
-      TLS_CERT_FILE: certFile,
-      TLS_KEY_FILE: keyFile,
-      WORKERS,
-      ...prepare(folder),
-    };
+    const certificate = await createTestCertificate();
+    const env = settingsFor(certificate, { WORKERS, ...prepare(folder) });
     const { exited, stderr } = spawnService({ env, cwd: folder });
     expect(await exited).toBe(1);
     expect(stderr()).toMatch(line);
@@ -188,14 +175,8 @@ test('a port that is taken: one clear line that names it', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
-  const { certFile, keyFile } = await createTestCertificate();
-  const env = {
-    PORT: String(port),
-    HOST: '127.0.0.1',
-    DATABASE_URL: 'memory:',
-    TLS_CERT_FILE: certFile,
-    TLS_KEY_FILE: keyFile,
-  };
+  const certificate = await createTestCertificate();
+  const env = settingsFor(certificate, { PORT: String(port), DATABASE_URL: 'memory:' });
   const { exited, stderr } = spawnService({ env });
   expect(await exited).toBe(1);
   expect(stderr()).toBe(`hashpost: PORT ${port} is in use on 127.0.0.1: stop what listens there, or set PORT\n`);
@@ -227,16 +208,10 @@ describe('with several workers', () => {
   }
 
   test('all of them answer, on one port and one database; a dead one is replaced; the end is 0', async () => {
-    const { certFile, keyFile, ca } = await createTestCertificate();
+    const certificate = await createTestCertificate();
+    const { ca } = certificate;
     const folder = temporaryFolder();
-    const env = {
-      PORT: '0',
-      HOST: '127.0.0.1',
-      DATABASE_URL: 'file:x.db',
-      TLS_CERT_FILE: certFile,
-      TLS_KEY_FILE: keyFile,
-      WORKERS: '2',
-    };
+    const env = settingsFor(certificate, { WORKERS: '2' });
     const service = spawnService({ env, cwd: folder });
     const url = await service.url;
     for (let index = 0; index < 40; index++) expect(await post(url, ca, `first ${index}`)).toBe(201);

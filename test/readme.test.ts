@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { disposeLeftovers } from './support/leftovers.ts';
 import { ROOT, spawnService } from './support/process.ts';
-import { createTestCertificate } from './support/service.ts';
+import { createTestCertificate, settingsFor } from './support/service.ts';
 
 afterAll(disposeLeftovers);
 
@@ -23,8 +23,8 @@ function readExamples(): [command: string, output: string][] {
 }
 
 test('every command of the README prints what the README says', async () => {
-  const { certFile, keyFile } = await createTestCertificate();
-  const env = { PORT: '0', HOST: '127.0.0.1', DATABASE_URL: 'memory:', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile };
+  const certificate = await createTestCertificate();
+  const env = settingsFor(certificate, { DATABASE_URL: 'memory:' });
   const url = await spawnService({ env }).url;
   const examples = readExamples();
   expect(examples.length).toBeGreaterThanOrEqual(8);
@@ -32,7 +32,7 @@ test('every command of the README prints what the README says', async () => {
     const here = command
       .replace('curl', 'curl -s')
       .replace('https://localhost:5000', url)
-      .replace('ssl/server.crt', certFile);
+      .replace('ssl/server.crt', certificate.certFile);
     expect([command, execFileSync('bash', ['-c', here], { encoding: 'utf8' }).trimEnd()]).toEqual([command, output]);
   }
 });

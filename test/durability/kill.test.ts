@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { spawnService, type ServiceProcess } from '../support/process.ts';
-import { createTestCertificate } from '../support/service.ts';
+import { createTestCertificate, settingsFor } from '../support/service.ts';
 
 /** KILL_CYCLES=2000 for a campaign. */
 const CYCLES = Number(process.env['KILL_CYCLES'] ?? 30);
@@ -49,16 +49,10 @@ test(
   `kill -9 under load, ${CYCLES} times: what was acknowledged is there, once, in order (SEED=${SEED})`,
   async () => {
     const random = createRandom(SEED);
-    const { certFile, keyFile, ca } = await createTestCertificate();
+    const certificate = await createTestCertificate();
+    const { ca } = certificate;
     const cwd = temporaryFolder();
-    const env = {
-      PORT: '0',
-      HOST: '127.0.0.1',
-      DATABASE_URL: 'file:x.db',
-      TLS_CERT_FILE: certFile,
-      TLS_KEY_FILE: keyFile,
-      LOG_LEVEL: 'info',
-    };
+    const env = settingsFor(certificate);
     const acknowledged = new Set<string>();
     let listed: string[] = [];
 

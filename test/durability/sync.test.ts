@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { ROOT, spawnService } from '../support/process.ts';
-import { createTestCertificate } from '../support/service.ts';
+import { createTestCertificate, settingsFor } from '../support/service.ts';
 
 const WRITES = 200;
 
@@ -26,17 +26,11 @@ interface Trace {
 
 /** Posts new texts one by one to a service under strace, and reads from its system calls what preceded each answer. */
 async function traceWrites(main: string): Promise<Trace> {
-  const { certFile, keyFile, ca } = await createTestCertificate();
+  const certificate = await createTestCertificate();
+  const { ca } = certificate;
   const cwd = temporaryFolder();
   const traceFile = join(cwd, 'trace');
-  const env = {
-    PORT: '0',
-    HOST: '127.0.0.1',
-    DATABASE_URL: 'file:x.db',
-    TLS_CERT_FILE: certFile,
-    TLS_KEY_FILE: keyFile,
-    LOG_LEVEL: 'info',
-  };
+  const env = settingsFor(certificate);
   const calls = 'pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg';
   const service = spawnService({
     env,

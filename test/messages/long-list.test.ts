@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { spawnService } from '../support/process.ts';
-import { createTestCertificate } from '../support/service.ts';
+import { createTestCertificate, settingsFor } from '../support/service.ts';
 
 const MESSAGES = 200_000;
 const MIB = 1024 * 1024;
@@ -28,15 +28,10 @@ function fill(file: string): void {
 }
 
 test(`a list of ${MESSAGES} messages is streamed in bounded memory while others are served`, async () => {
-  const { certFile, keyFile, ca } = await createTestCertificate();
+  const certificate = await createTestCertificate();
+  const { ca } = certificate;
   const cwd = temporaryFolder();
-  const env = {
-    PORT: '0',
-    HOST: '127.0.0.1',
-    DATABASE_URL: 'file:x.db',
-    TLS_CERT_FILE: certFile,
-    TLS_KEY_FILE: keyFile,
-  };
+  const env = settingsFor(certificate);
   const service = spawnService({ env, cwd });
   const url = await service.url;
   fill(join(cwd, 'x.db'));

@@ -31,6 +31,21 @@ export async function createTestCertificate(now = Date.now()): Promise<TestCerti
   return { certFile, keyFile, ca: readFileSync(certFile, 'utf8') };
 }
 
+/** Settings for a service of its own process on a free port of the loopback, with a database in its folder. */
+export function settingsFor(
+  { certFile, keyFile }: TestCertificate,
+  more: Record<string, string> = {},
+): Record<string, string> {
+  return {
+    PORT: '0',
+    HOST: '127.0.0.1',
+    DATABASE_URL: 'file:x.db',
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+    ...more,
+  };
+}
+
 export interface Service {
   readonly app: App;
   readonly client: Client;
