@@ -12,7 +12,8 @@ import { logError } from '../http/error-handler.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { GraphQLContext } from './context.ts';
 import { classifyError, formatError } from './error-format.ts';
-import { limitDocument, limitOperation, MAX_TOKENS } from './limits.ts';
+import { limitDocument, MAX_TOKENS } from './document-limits.ts';
+import { limitOperation } from './operation-limits.ts';
 import { negotiateMediaType } from './media-type.ts';
 
 /** Of validated documents; Apollo counts their JSON, whose objects take about four times as much memory. */

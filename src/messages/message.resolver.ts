@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, Extensions, Info, Mutation, Query, Resolver } from 'type-graphql';
 import type { GraphQLResolveInfo } from 'graphql';
 import { selectsField } from '../graphql/selects-field.ts';
-import type { PageExtensions } from '../graphql/limits.ts';
+import type { PageExtensions } from '../graphql/operation-cost.ts';
 import type { GraphQLContext } from '../graphql/context.ts';
 import type { Sha } from './message.ts';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type MessageService } from './message.service.ts';
