@@ -56,7 +56,10 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect(existsSync(join(folder, 'x.db-wal'))).toBe(false);
     for (const outcome of settled) {
       if (outcome.status === 'fulfilled') expect(outcome.value.status).toBe(201);
-      else expect(outcome.reason).toMatchObject({ code: expect.stringMatching(/ECONNRESET|ECONNREFUSED/) as string });
+      else
+        expect(outcome.reason).toMatchObject({
+          code: expect.stringMatching(/ECONNRESET|ECONNREFUSED|EPIPE/) as string,
+        });
     }
   },
 );
@@ -197,34 +200,41 @@ describe('with several workers', () => {
     new Set([...log.matchAll(/"pid":(\d+)[^\n]*"msg":"request"/g)].map(([, pid]) => Number(pid)));
   const countOf = (text: string): number => (JSON.parse(text) as { digestList: string[] }).digestList.length;
 
-  /** One connection per request, so that the workers share them. */
-  async function post(url: string, ca: string, text: string): Promise<number> {
-    const client = new Client(url, ca);
-    try {
-      return (await client.post('/messages', JSON.stringify({ message: text }))).status;
-    } finally {
-      client.close();
+  /** Posts new texts, four at a time and each on its own connection, until it is enough; counts what was acknowledged. */
+  async function postUntil(isEnough: () => boolean, post: (text: string) => Promise<number>): Promise<number> {
+    let acknowledged = 0;
+    for (let round = 0; !isEnough(); round++) {
+      if (round === 500) throw new Error('it is never enough');
+      const texts = [0, 1, 2, 3].map((index) => `${process.hrtime.bigint()} ${index}`);
+      // A worker that is killed takes the requests with it that it was answering.
+      const statuses = await Promise.all(texts.map((text) => post(text).catch(() => 0)));
+      acknowledged += statuses.filter((status) => status === 201).length;
     }
+    return acknowledged;
   }
 
   test('all of them answer, on one port and one database; a dead one is replaced; the end is 0', async () => {
     const certificate = await createTestCertificate();
     const { ca } = certificate;
-    const folder = temporaryFolder();
-    const env = settingsFor(certificate, { WORKERS: '2' });
-    const service = spawnService({ env, cwd: folder });
+    const service = spawnService({ env: settingsFor(certificate, { WORKERS: '2' }), cwd: temporaryFolder() });
     const url = await service.url;
-    for (let index = 0; index < 40; index++) expect(await post(url, ca, `first ${index}`)).toBe(201);
+    const post = async (text: string): Promise<number> => {
+      const client = new Client(url, ca);
+      try {
+        return (await client.post('/messages', JSON.stringify({ message: text }))).status;
+      } finally {
+        client.close();
+      }
+    };
+    let acknowledged = await postUntil(() => pids(service.stdout()).size === 2, post);
     const workers = pids(service.stdout());
-    expect(workers.size).toBe(2);
     expect(workers).not.toContain(service.child.pid);
     const [victim] = workers;
     process.kill(victim as number, 'SIGKILL');
-    for (let index = 0; index < 40; index++) await post(url, ca, `second ${index}`).catch(() => undefined);
-    while (pids(service.stdout()).size < 3) await post(url, ca, 'again').catch(() => sleep(50));
+    acknowledged += await postUntil(() => pids(service.stdout()).size === 3, post);
     const client = new Client(url, ca);
     const { text } = await client.get('/messages');
-    expect(countOf(text)).toBeGreaterThanOrEqual(80);
+    expect(countOf(text)).toBeGreaterThanOrEqual(acknowledged);
     client.close();
     expect(service.stdout().match(/listening on/g)).toHaveLength(1);
     service.child.kill('SIGTERM');
