@@ -94,7 +94,7 @@ function errorPolicy(logger: Logger): ApolloServerPlugin<GraphQLContext> {
           }));
           const isDocumentError =
             data === undefined && errors.every(({ extensions }) => DOCUMENT_ERRORS.has(extensions?.['code']));
-          if (isDocumentError && http.status !== 405) {
+          if (isDocumentError) {
             const mediaType = negotiateMediaType(request.http?.headers.get('accept'));
             http.status = mediaType === 'application/json' ? 200 : errorTable.BAD_REQUEST.status;
           }

@@ -22,6 +22,7 @@ test('a program fault in the thread fails every write, says so once for all, and
   const broken = { ...encodeMessage('broken', 100, 0), createdAt: {} as unknown as number };
   await expect(writer.add(broken)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   await expect(writer.failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  expect(writer.failure).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   await expect(writer.add(good)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   await writer.close();
 });

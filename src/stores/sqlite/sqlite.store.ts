@@ -38,6 +38,7 @@ export function openMemoryStore(): MessageStore {
 function createDirectWriter(db: DatabaseSync): Writer {
   const batchInsert = createBatchInsert(db);
   return {
+    failure: undefined,
     failed: new Promise(() => undefined),
     add: (message) => answer(() => batchInsert([message])[0] ?? message),
     close: () => Promise.resolve(),
@@ -111,7 +112,9 @@ class SqliteStore implements MessageStore {
   }
 
   ping(): Promise<void> {
-    return Promise.race([this.failed, answer(() => void this.#lastSeq.get())]);
+    // Not a race with `failed`: a promise that never settles would keep every health check's reaction for ever.
+    if (this.#writer.failure) return Promise.reject(this.#writer.failure);
+    return answer(() => void this.#lastSeq.get());
   }
 
   async close(): Promise<void> {

@@ -20,7 +20,9 @@ interface PendingWrite {
 export interface Writer {
   /** Resolves when the message is on disk, with the message as first stored. */
   add(message: StoredMessage): Promise<StoredMessage>;
-  /** Never resolves; rejects when nothing can be written any more. */
+  /** Why nothing can be written any more, or undefined. */
+  readonly failure: AppError | undefined;
+  /** Never resolves; rejects with `failure` when it happens. */
   readonly failed: Promise<never>;
   /** Finishes what was added, then ends. */
   close(): Promise<void>;
@@ -68,6 +70,10 @@ export class ThreadWriter implements Writer {
     const ended = once(thread, 'exit').then(() => Promise.reject(new Error('the writer thread ended')));
     await Promise.race([once(port, 'message'), ended]);
     return new ThreadWriter(thread, port);
+  }
+
+  get failure(): AppError | undefined {
+    return this.#failure;
   }
 
   get failed(): Promise<never> {
