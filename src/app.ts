@@ -1,8 +1,11 @@
 import 'reflect-metadata';
 import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
+import { CompiledOperations } from './graphql/compiled/operations.ts';
 import { graphqlErrorFormat } from './graphql/error-format.ts';
 import { GRAPHQL_PATH, graphqlRoutes, queryLimitFor } from './graphql/graphql.routes.ts';
+import { createHotPath } from './graphql/hot-path.ts';
+import { answerLimitFor } from './graphql/operation-limits.ts';
 import { createSchema } from './graphql/schema.ts';
 import { announce, urlOf } from './http/announce.ts';
 import { bodyLimitFor } from './http/body.ts';
@@ -60,8 +63,10 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const { maxMessageBytes } = config;
     const service = new MessageService({ store, maxMessageBytes, now });
     const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
+    const operations = new CompiledOperations();
+    const answerLimit = answerLimitFor(maxMessageBytes);
     const apollo = opened.adopt(
-      await createApollo({ schema: createSchema(new MessageResolver(service)), logger, maxMessageBytes }),
+      await createApollo({ schema: createSchema(new MessageResolver(service)), logger, operations, answerLimit }),
       (started) => started.stop(),
     );
     const handler = createPolicies({
@@ -73,7 +78,11 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
         curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
       }),
       messages: messageRoutes(service, bodyOptions),
-      graphql: graphqlRoutes(apollo, { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) }),
+      graphql: graphqlRoutes({
+        apollo,
+        hotPath: createHotPath(operations, answerLimit),
+        bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
+      }),
       errorFormatFor: (req) => (req.path === GRAPHQL_PATH ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
     const listener = opened.adopt(new Listener(tls, handler), (listening) => listening.close(DRAIN_MS));

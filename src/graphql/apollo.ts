@@ -10,6 +10,8 @@ import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { errorTable } from '../errors.ts';
 import { logError } from '../http/error-handler.ts';
 import type { Logger } from '../observability/logger.ts';
+import { createGateway } from './compiled/gateway.ts';
+import type { CompiledOperations } from './compiled/operations.ts';
 import type { GraphQLContext } from './context.ts';
 import { classifyError, formatError } from './error-format.ts';
 import { limitDocument, MAX_TOKENS } from './document-limits.ts';
@@ -22,18 +24,20 @@ const DOCUMENT_STORE_BYTES = 4 * 1024 * 1024;
 export interface ApolloOptions {
   readonly schema: GraphQLSchema;
   readonly logger: Logger;
-  /** Limit of one text in UTF-8 bytes. */
-  readonly maxMessageBytes: number;
+  readonly operations: CompiledOperations;
+  /** In characters of message text. */
+  readonly answerLimit: number;
 }
 
 /** Resolves when the server takes operations. It reports to nobody outside and leaves signals to the process. */
 export async function createApollo({
   schema,
   logger,
-  maxMessageBytes,
+  operations,
+  answerLimit,
 }: ApolloOptions): Promise<ApolloServer<GraphQLContext>> {
   const apollo = new ApolloServer<GraphQLContext>({
-    schema,
+    gateway: createGateway(schema, operations),
     // Fixed, so that NODE_ENV cannot change what clients see.
     nodeEnv: 'production',
     introspection: true,
@@ -44,12 +48,11 @@ export async function createApollo({
     parseOptions: { maxLexicalTokens: MAX_TOKENS },
     validationRules: [limitDocument],
     validationOptions: { maxErrors: 5 },
-    executionOptions: { maxCoercionErrors: 5 },
     documentStore: new InMemoryLRUCache<DocumentNode>({ maxSize: DOCUMENT_STORE_BYTES }),
     formatError,
     logger,
     plugins: [
-      limitOperation(maxMessageBytes),
+      limitOperation(answerLimit),
       errorPolicy(logger),
       ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false }),
       // Its hooks would instrument every field, and no field here has a hint.

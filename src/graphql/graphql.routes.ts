@@ -6,7 +6,8 @@ import { allowOnly } from '../http/methods.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { send } from '../http/send.ts';
 import type { GraphQLContext } from './context.ts';
-import { negotiateMediaType, prefersHtml } from './media-type.ts';
+import type { HotPath } from './hot-path.ts';
+import { negotiateMediaType, prefersHtml, type MediaType } from './media-type.ts';
 
 export const GRAPHQL_PATH = '/graphql';
 
@@ -34,36 +35,77 @@ export interface OperationBodyOptions extends BodyOptions {
   readonly queryLimit: number;
 }
 
+export interface GraphQLRoutesOptions {
+  readonly apollo: ApolloServer<GraphQLContext>;
+  readonly hotPath: HotPath;
+  readonly bodyOptions: OperationBodyOptions;
+}
+
+/** One request for Apollo, after what has to be known before anything runs. */
+interface ApolloRequest {
+  /** Of the answer. */
+  readonly mediaType: MediaType | 'text/html';
+  readonly body?: unknown;
+  readonly context: GraphQLContext;
+}
+
 /**
- * The GraphQL door over HTTP: what has to be known before an operation runs (media types, the body), then Apollo.
- * Accept is looked at first: Apollo would refuse it only after a mutation had run.
+ * The GraphQL door over HTTP: what has to be known before an operation runs (media types, the body), then the operation
+ * by the hot path or by Apollo. Accept is looked at first: Apollo would refuse it only after a mutation had run.
  */
-export function graphqlRoutes(apollo: ApolloServer<GraphQLContext>, bodyOptions: OperationBodyOptions): Router {
-  async function runOperation(req: Request, res: Response): Promise<void> {
-    const requestId = requestIdOf(res);
-    const wantsPage = req.method !== 'POST' && prefersHtml(req.headers.accept);
-    const mediaType = wantsPage ? 'text/html' : negotiateMediaType(req.headers.accept);
-    if (!mediaType) throw new AppError('NOT_ACCEPTABLE');
+export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): Router {
+  async function answerGet(req: Request, res: Response): Promise<void> {
+    const wantsPage = prefersHtml(req.headers.accept);
+    const mediaType = wantsPage ? 'text/html' : assertMediaType(req.headers.accept);
+    if (wantsPage) res.setHeader('Content-Security-Policy', LANDING_PAGE_POLICY);
+    await answerByApollo(req, res, { mediaType, context: createContext(res) });
+  }
+
+  async function answerPost(req: Request, res: Response): Promise<void> {
+    const mediaType = assertMediaType(req.headers.accept);
+    const body = await readOperation(req, res, bodyOptions);
+    const context = createContext(res);
+    const answer = await hotPath(body, context);
+    if (answer === undefined) await answerByApollo(req, res, { mediaType, body, context });
+    else send(res, 200, contentTypeOf(mediaType), answer);
+  }
+
+  async function answerByApollo(req: Request, res: Response, request: ApolloRequest): Promise<void> {
+    const { mediaType, context } = request;
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         // HEAD is answered like GET; Node leaves the body out.
         method: req.method === 'HEAD' ? 'GET' : req.method,
         headers: toHeaderMap(req).set('accept', mediaType),
         search: searchOf(req.url),
-        body: req.method === 'POST' ? await readOperation(req, res, bodyOptions) : undefined,
+        body: request.body,
       },
-      context: () => Promise.resolve({ requestId, bytesRead: 0 }),
+      context: () => Promise.resolve(context),
     });
     if (body.kind !== 'complete') throw new Error('incremental delivery is not part of the schema');
-    if (wantsPage) res.setHeader('Content-Security-Policy', LANDING_PAGE_POLICY);
     for (const [name, value] of headers) res.setHeader(name, value);
-    const text = status !== undefined && status >= 400 ? withRequestId(body.string, requestId) : body.string;
-    send(res, status ?? 200, `${mediaType}; charset=utf-8`, text);
+    const text = status !== undefined && status >= 400 ? withRequestId(body.string, context.requestId) : body.string;
+    send(res, status ?? 200, contentTypeOf(mediaType), text);
   }
 
   const router = Router({ caseSensitive: true, strict: true });
-  router.route(GRAPHQL_PATH).get(runOperation).post(runOperation).all(allowOnly('GET', 'POST'));
+  router.route(GRAPHQL_PATH).get(answerGet).post(answerPost).all(allowOnly('GET', 'POST'));
   return router;
+}
+
+function createContext(res: Response): GraphQLContext {
+  return { requestId: requestIdOf(res), bytesRead: 0 };
+}
+
+/** @throws AppError NOT_ACCEPTABLE when the client takes no media type of GraphQL. */
+function assertMediaType(accept: string | undefined): MediaType {
+  const mediaType = negotiateMediaType(accept);
+  if (!mediaType) throw new AppError('NOT_ACCEPTABLE');
+  return mediaType;
+}
+
+function contentTypeOf(mediaType: string): string {
+  return `${mediaType}; charset=utf-8`;
 }
 
 /** @throws AppError UNSUPPORTED_MEDIA_TYPE unless the body says that it is JSON: a form could come from any site. */

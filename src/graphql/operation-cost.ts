@@ -1,6 +1,5 @@
 import {
   getArgumentValues,
-  getVariableValues,
   Kind,
   type DocumentNode,
   type FieldNode,
@@ -20,32 +19,36 @@ export interface PageExtensions {
 }
 
 /**
- * Fields that the answer may have, pages counted in full: each costs its size times the fields of an item, and a sum of
- * its own.
+ * Makes the function that tells how many fields the answer of an operation may have, pages counted in full: each costs
+ * its size times the fields of an item, and a sum of its own.
  *
- * @param variables as the client sent them.
+ * @returns the cost by coerced variables.
  */
-export function costOf(
+export function createCost(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
-  variables: Record<string, unknown>,
-): number {
-  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+): (variables: Record<string, unknown>) => number {
   const root = schema.getRootType(operation.operation);
-  // Variables that do not fit are for execution to refuse, in its own words.
-  if (!coerced || !root) return 0;
   const findFragment = fragmentFinder(document);
   const measure = createMeasure(findFragment);
-  return rootFieldsOf(operation.selectionSet, findFragment).reduce((cost, node) => {
-    const field = root.getFields()[node.name.value];
+  let fixedCost = 0;
+  const pages: ((variables: Record<string, unknown>) => number)[] = [];
+  for (const node of rootFieldsOf(operation.selectionSet, findFragment)) {
+    const field = root?.getFields()[node.name.value];
     const { fields } = measure(node.selectionSet);
-    if (!field || !isPage(field.extensions)) return cost + fields;
+    if (!field || !isPage(field.extensions)) {
+      fixedCost += fields;
+      continue;
+    }
     const { defaultSize, maxSize } = field.extensions.page;
-    const args = getArgumentValues(field, node, coerced);
-    const size = Number(args['first'] ?? args['last'] ?? defaultSize);
-    return cost + PAGE_COST + Math.min(size, maxSize) * fields;
-  }, 0);
+    fixedCost += PAGE_COST;
+    pages.push((variables) => {
+      const args = getArgumentValues(field, node, variables);
+      return Math.min(Number(args['first'] ?? args['last'] ?? defaultSize), maxSize) * fields;
+    });
+  }
+  return (variables) => pages.reduce((cost, costOf) => cost + costOf(variables), fixedCost);
 }
 
 function isPage(extensions: object): extensions is PageExtensions {

@@ -1,0 +1,117 @@
+import {
+  getOperationAST,
+  getVariableValues,
+  Kind,
+  visit,
+  type DocumentNode,
+  type ExecutionResult,
+  type FragmentDefinitionNode,
+  type GraphQLError,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql';
+import { createCost } from '../operation-cost.ts';
+import { FieldErrors, type Run } from './completion.ts';
+import type { Fragments } from './fields.ts';
+import { compileFields, resolveFields, resolveFieldsSerially, type CompiledField, type Data } from './selection.ts';
+
+type Variables = Readonly<Record<string, unknown>>;
+type Coercion = ReturnType<typeof getVariableValues>;
+
+/** Of faults in one set of variables; the rest are not told. */
+const MAX_COERCION_ERRORS = 5;
+
+/** Bounds the memory of an operation that is run with ever other values of the variables in its directives. */
+const MAX_VARIANTS = 16;
+
+/**
+ * One operation of a valid document, with everything worked out that its text alone decides: which fields, which
+ * resolvers, which completion, in which order. A run does what graphql-js does, with the same answer and errors.
+ *
+ * `@skip` and `@include` may take fields away, so the operation is compiled once for each set of their values.
+ */
+export class CompiledOperation {
+  readonly #schema: GraphQLSchema;
+  readonly #operation: OperationDefinitionNode;
+  readonly #root: GraphQLObjectType;
+  readonly #fragments: Fragments;
+  readonly #conditions: readonly string[];
+  readonly #variants = new Map<string, readonly CompiledField[]>();
+
+  /** What a run with these coerced variables costs, in the measure of operation-cost.ts. */
+  readonly costOf: (variables: Variables) => number;
+
+  /** @throws Error for what cannot be compiled: an operation that the document or the schema does not have. */
+  constructor(schema: GraphQLSchema, document: DocumentNode, operationName: string | undefined) {
+    const operation = getOperationAST(document, operationName);
+    const root = operation && schema.getRootType(operation.operation);
+    if (!root) throw new Error('the document has no such operation for this schema');
+    this.#schema = schema;
+    this.#operation = operation;
+    this.#root = root;
+    this.#fragments = fragmentsOf(document);
+    this.#conditions = conditionsOf(document);
+    this.costOf = createCost(schema, document, operation);
+  }
+
+  /** @param variables as the client sent them. */
+  coerce(variables: Variables): Coercion {
+    const definitions = this.#operation.variableDefinitions ?? [];
+    return getVariableValues(this.#schema, definitions, variables, { maxErrors: MAX_COERCION_ERRORS });
+  }
+
+  /** @param variables coerced. */
+  async execute(variables: Variables, context: unknown): Promise<ExecutionResult<Data>> {
+    const run: Run = { context, variables: variables as Record<string, unknown>, errors: new FieldErrors() };
+    const data = await this.#resolve(run);
+    const { list } = run.errors;
+    return list.length > 0 ? { errors: list, data } : { data };
+  }
+
+  async #resolve(run: Run): Promise<Data | null> {
+    try {
+      const fields = this.#fieldsFor(run.variables);
+      const isSerial = this.#operation.operation === 'mutation';
+      return await (isSerial ? resolveFieldsSerially(fields, run) : resolveFields(fields, undefined, undefined, run));
+    } catch (error) {
+      run.errors.add(error as GraphQLError, undefined);
+      return null;
+    }
+  }
+
+  #fieldsFor(variables: Variables): readonly CompiledField[] {
+    const variant = this.#conditions.map((name) => String(variables[name])).join();
+    const known = this.#variants.get(variant);
+    if (known) return known;
+    const scope = {
+      schema: this.#schema,
+      operation: this.#operation,
+      fragments: this.#fragments,
+      variables,
+    };
+    const fields = compileFields(scope, this.#root, [this.#operation.selectionSet]);
+    if (this.#variants.size === MAX_VARIANTS) this.#variants.clear();
+    this.#variants.set(variant, fields);
+    return fields;
+  }
+}
+
+function fragmentsOf({ definitions }: DocumentNode): Fragments {
+  const fragments = definitions.filter(
+    (node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION,
+  );
+  return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]));
+}
+
+/** The names of the variables that @skip and @include depend on. */
+function conditionsOf(document: DocumentNode): readonly string[] {
+  const names = new Set<string>();
+  visit(document, {
+    Directive: (directive) => {
+      visit(directive, { Variable: ({ name }) => void names.add(name.value) });
+      return false;
+    },
+  });
+  return [...names];
+}

@@ -1,0 +1,149 @@
+import {
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  locatedError,
+  responsePathAsArray,
+  type GraphQLError,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+} from 'graphql';
+import type { FieldNodes } from './fields.ts';
+
+/** Where in the answer a value stands; graphql-js has the same type, but does not export it. */
+export interface Path {
+  readonly prev: Path | undefined;
+  readonly key: string | number;
+  readonly typename: string | undefined;
+}
+
+/** One run of an operation. */
+export interface Run {
+  readonly context: unknown;
+  /** Coerced. */
+  readonly variables: Record<string, unknown>;
+  readonly errors: FieldErrors;
+}
+
+/**
+ * The errors of a run, in the order of their happening. What fails below a place where another error has left null
+ * already is not part of the answer any more, nor is its error (GraphQL specification, 6.4.4).
+ */
+export class FieldErrors {
+  readonly list: GraphQLError[] = [];
+  readonly #nulled = new Set<Path | undefined>();
+
+  /** @param place that is null now; undefined for the whole of the data. */
+  add(error: GraphQLError, place: Path | undefined): void {
+    for (let path = place; path; path = path.prev) if (this.#nulled.has(path)) return;
+    if (this.#nulled.has(undefined)) return;
+    this.#nulled.add(place);
+    this.list.push(error);
+  }
+}
+
+/** Makes of what a resolver returned what the answer says; throws, or rejects with, what keeps it from that. */
+export type Completer = (value: unknown, path: Path, run: Run) => unknown;
+
+/** The field whose value is completed, for errors. */
+export interface CompletedField {
+  readonly parent: GraphQLObjectType;
+  readonly nodes: FieldNodes;
+}
+
+export type CompileObject = (type: GraphQLObjectType, nodes: FieldNodes) => Completer;
+
+/**
+ * The completer of a type (GraphQL specification, 6.4.3 CompleteValue).
+ *
+ * @param compileObject makes the completers of object types; interfaces and unions are not supported.
+ */
+export function compileCompleter(
+  type: GraphQLOutputType,
+  field: CompletedField,
+  compileObject: CompileObject,
+): Completer {
+  if (isNonNullType(type)) return nonNullCompleter(compileCompleter(type.ofType, field, compileObject), field);
+  const complete = nullableCompleter(type, field, compileObject);
+  return (value, path, run) => {
+    if (value instanceof Error) throw value;
+    return value === undefined || value === null ? null : complete(value, path, run);
+  };
+}
+
+/** Resolves a value's error at its place: recorded where null may stand, thrown on where it may not. */
+export function handleFieldError(
+  thrown: unknown,
+  { nodes, isNonNull }: { readonly nodes: FieldNodes; readonly isNonNull: boolean },
+  path: Path,
+  run: Run,
+): null {
+  const error = locatedError(thrown, nodes, responsePathAsArray(path));
+  if (isNonNull) throw error;
+  run.errors.add(error, path);
+  return null;
+}
+
+export function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function nullableCompleter(type: GraphQLOutputType, field: CompletedField, compileObject: CompileObject): Completer {
+  if (isLeafType(type)) return leafCompleter(type);
+  if (isListType(type)) return listCompleter(type.ofType, field, compileObject);
+  if (isObjectType(type) && !type.isTypeOf) return compileObject(type, field.nodes);
+  throw new Error(`operations on the type ${String(type)} cannot be compiled`);
+}
+
+function nonNullCompleter(complete: Completer, { parent, nodes }: CompletedField): Completer {
+  const name = `${parent.name}.${nodes[0].name.value}`;
+  function assertNonNull(value: unknown): unknown {
+    if (value === null) throw new Error(`Cannot return null for non-nullable field ${name}.`);
+    return value;
+  }
+  return (value, path, run) => {
+    const completed = complete(value, path, run);
+    return isPromise(completed) ? completed.then(assertNonNull) : assertNonNull(completed);
+  };
+}
+
+function leafCompleter(type: GraphQLLeafType): Completer {
+  return (value) => {
+    const serialized: unknown = type.serialize(value);
+    if (serialized === undefined || serialized === null) throw new Error(`${type.name} serialized a value to null`);
+    return serialized;
+  };
+}
+
+function listCompleter(itemType: GraphQLOutputType, field: CompletedField, compileObject: CompileObject): Completer {
+  const complete = compileCompleter(itemType, field, compileObject);
+  const item = { nodes: field.nodes, isNonNull: isNonNullType(itemType) };
+
+  function completeItem(value: unknown, path: Path, run: Run): unknown {
+    try {
+      const completed = isPromise(value)
+        ? value.then((settled) => complete(settled, path, run))
+        : complete(value, path, run);
+      return isPromise(completed)
+        ? completed.then(undefined, (error: unknown) => handleFieldError(error, item, path, run))
+        : completed;
+    } catch (error) {
+      return handleFieldError(error, item, path, run);
+    }
+  }
+
+  return (value, path, run) => {
+    if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) {
+      throw new Error(`${field.parent.name}.${field.nodes[0].name.value} is a list, its value is not`);
+    }
+    let isPending = false;
+    const items = Array.from(value as Iterable<unknown>, (entry, key) => {
+      const completed = completeItem(entry, { prev: path, key, typename: undefined }, run);
+      isPending ||= isPromise(completed);
+      return completed;
+    });
+    return isPending ? Promise.all(items) : items;
+  };
+}

@@ -1,0 +1,35 @@
+import { LRUCache } from 'lru-cache';
+import type { CompiledOperation } from './compiled-operation.ts';
+
+/** Clients send a few dozen different texts; whoever sends ever new ones pays for that alone. */
+const MAX_OPERATIONS = 1000;
+
+/** UTF-16 units of all texts together. One unit stands for some 100 bytes: the syntax tree and what is made of it. */
+const MAX_LENGTH = 256 * 1024;
+const MAX_TEXT_LENGTH = 16 * 1024;
+
+/**
+ * The operations that Apollo has accepted, compiled; the least recently used are forgotten first. They hold nothing of
+ * their callers: what is kept follows from the text and the schema alone.
+ */
+export class CompiledOperations {
+  readonly #kept = new LRUCache<string, CompiledOperation>({
+    max: MAX_OPERATIONS,
+    maxSize: MAX_LENGTH,
+    maxEntrySize: MAX_TEXT_LENGTH,
+    sizeCalculation: (_operation, key) => key.length,
+  });
+
+  find(query: string, operationName: string | undefined): CompiledOperation | undefined {
+    return this.#kept.get(keyOf(query, operationName));
+  }
+
+  keep(query: string, operationName: string | undefined, operation: CompiledOperation): void {
+    this.#kept.set(keyOf(query, operationName), operation);
+  }
+}
+
+/** The length keeps apart a name and a text that begins with it. */
+function keyOf(query: string, operationName: string | undefined): string {
+  return operationName === undefined ? `:${query}` : `${operationName.length}:${operationName}${query}`;
+}
