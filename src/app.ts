@@ -17,6 +17,7 @@ import { Listener } from './http/listener.ts';
 import { createPolicies } from './http/policies.ts';
 import { loadTlsFiles } from './http/tls-files.ts';
 import { tooLarge } from './messages/message.ts';
+import { MessageCache } from './messages/message.cache.ts';
 import { MessageResolver } from './messages/message.resolver.ts';
 import { messageRoutes } from './messages/message.routes.ts';
 import { MessageService } from './messages/message.service.ts';
@@ -61,7 +62,12 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const tls = await loadTlsFiles(config, now());
     const store = opened.adopt(decorateStore(await openStore(config.store)), (open) => open.close());
     const { maxMessageBytes } = config;
-    const service = new MessageService({ store, maxMessageBytes, now });
+    const service = new MessageService({
+      store,
+      cache: new MessageCache(config.messageCacheBytes),
+      maxMessageBytes,
+      now,
+    });
     const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
     const operations = new CompiledOperations();
     const answerLimit = answerLimitFor(maxMessageBytes);

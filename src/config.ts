@@ -44,6 +44,12 @@ const settings = {
     'limit of one message in bytes of UTF-8',
     integerFrom(1, 32 * 1024 * 1024),
   ),
+  messageCacheBytes: setting(
+    'MESSAGE_CACHE_BYTES',
+    '33554432',
+    'memory of each process for messages that were read lately; 0 for none',
+    integerFrom(0, 1024 ** 4),
+  ),
   logLevel: setting('LOG_LEVEL', 'info', `least severe level that is logged: ${LOG_LEVELS.join(', ')}`, parseLogLevel),
   corsOrigins: setting(
     'CORS_ORIGINS',

@@ -19,6 +19,7 @@ test('the defaults are those of the contract', () => {
     tlsKeyFile: 'ssl/server.key',
     workers: 1,
     maxMessageBytes: 1_048_576,
+    messageCacheBytes: 33_554_432,
     logLevel: 'info',
     corsOrigins: ['https://studio.apollographql.com'],
   });

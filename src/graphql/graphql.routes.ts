@@ -1,8 +1,8 @@
 import { HeaderMap, type ApolloServer } from '@apollo/server';
-import { Router, type Request, type Response } from 'express';
+import type { Request, Response } from 'express';
 import { AppError } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
-import { allowOnly } from '../http/methods.ts';
+import { allowOnly, type Routes } from '../http/routes.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { send } from '../http/send.ts';
 import type { GraphQLContext } from './context.ts';
@@ -53,7 +53,7 @@ interface ApolloRequest {
  * The GraphQL door over HTTP: what has to be known before an operation runs (media types, the body), then the operation
  * by the hot path or by Apollo. Accept is looked at first: Apollo would refuse it only after a mutation had run.
  */
-export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): Router {
+export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): Routes {
   async function answerGet(req: Request, res: Response): Promise<void> {
     const wantsPage = prefersHtml(req.headers.accept);
     const mediaType = wantsPage ? 'text/html' : assertMediaType(req.headers.accept);
@@ -88,9 +88,9 @@ export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOpt
     send(res, status ?? 200, contentTypeOf(mediaType), text);
   }
 
-  const router = Router({ caseSensitive: true, strict: true });
-  router.route(GRAPHQL_PATH).get(answerGet).post(answerPost).all(allowOnly('GET', 'POST'));
-  return router;
+  return (router) => {
+    router.route(GRAPHQL_PATH).get(answerGet).post(answerPost).all(allowOnly('GET', 'POST'));
+  };
 }
 
 function createContext(res: Response): GraphQLContext {

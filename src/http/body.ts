@@ -45,8 +45,9 @@ function assertPlainUtf8(req: Request): void {
       'A compressed body is not accepted; send it without Content-Encoding.',
     );
   }
-  const charsets = (req.headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*("[^"]*"|[^;\s]*)/gi);
-  for (const [, charset = ''] of charsets) {
+  const contentType = req.headers['content-type'] ?? '';
+  if (contentType === 'application/json') return;
+  for (const [, charset = ''] of contentType.matchAll(/;\s*charset\s*=\s*("[^"]*"|[^;\s]*)/gi)) {
     if (!/^"?utf-?8"?$/i.test(charset)) {
       throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be UTF-8; send it with that charset or with none.');
     }
@@ -74,7 +75,7 @@ async function readBody(req: Request, res: Response, { limit, tooLarge }: BodyOp
       if (length <= limit) resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length));
     });
     req.on('close', () => {
-      reject(new AppError('BAD_REQUEST', 'The request ended before its body was complete.'));
+      if (!req.complete) reject(new AppError('BAD_REQUEST', 'The request ended before its body was complete.'));
     });
   });
 }

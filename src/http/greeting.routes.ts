@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Router, type Request } from 'express';
-import { allowOnly } from './methods.ts';
+import type { Request } from 'express';
+import { allowOnly, type Routes } from './routes.ts';
 import { send } from './send.ts';
 
 /** What a newcomer's commands depend on. */
@@ -19,7 +19,7 @@ const PAGE_POLICY = `default-src 'none'; frame-ancestors 'none'; style-src 'sha2
 const plainOrigin = /^https:\/\/(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /** `GET /`: commands that work on the host, port and certificate by which the caller came. */
-export function greetingRoutes({ url, curlTrust }: GreetingOptions): Router {
+export function greetingRoutes({ url, curlTrust }: GreetingOptions): Routes {
   function greet(req: Request): string {
     const asked = `https://${req.headers.host ?? ''}`;
     const origin = plainOrigin.test(asked) && URL.canParse(asked) ? asked : url();
@@ -35,20 +35,20 @@ export function greetingRoutes({ url, curlTrust }: GreetingOptions): Router {
     ].join('\n');
   }
 
-  const router = Router({ caseSensitive: true, strict: true });
-  router
-    .route('/')
-    .get((req, res) => {
-      res.vary('Accept');
-      if (req.accepts(['text/plain', 'text/html']) === 'text/html') {
-        res.setHeader('Content-Security-Policy', PAGE_POLICY);
-        send(res, 200, 'text/html; charset=utf-8', toPage(greet(req)));
-      } else {
-        send(res, 200, 'text/plain; charset=utf-8', greet(req));
-      }
-    })
-    .all(allowOnly('GET'));
-  return router;
+  return (router) => {
+    router
+      .route('/')
+      .get((req, res) => {
+        res.vary('Accept');
+        if (req.accepts(['text/plain', 'text/html']) === 'text/html') {
+          res.setHeader('Content-Security-Policy', PAGE_POLICY);
+          send(res, 200, 'text/html; charset=utf-8', toPage(greet(req)));
+        } else {
+          send(res, 200, 'text/plain; charset=utf-8', greet(req));
+        }
+      })
+      .all(allowOnly('GET'));
+  };
 }
 
 function toPage(greeting: string): string {

@@ -1,25 +1,24 @@
-import { Router } from 'express';
-import { allowOnly } from './methods.ts';
+import { allowOnly, type Routes } from './routes.ts';
 import { sendJson } from './send.ts';
 
 /**
  * `/health`: the process answers; nothing else is asked, so that a store in trouble does not get it restarted.
  * `/health/ready`: the store answers too, so requests may be sent here.
  */
-export function healthRoutes(assertReady: () => Promise<void>): Router {
-  const router = Router({ caseSensitive: true, strict: true });
-  router
-    .route('/health')
-    .get((_req, res) => {
-      sendJson(res, 200, { status: 'ok' });
-    })
-    .all(allowOnly('GET'));
-  router
-    .route('/health/ready')
-    .get(async (_req, res) => {
-      await assertReady();
-      sendJson(res, 200, { status: 'ready' });
-    })
-    .all(allowOnly('GET'));
-  return router;
+export function healthRoutes(assertReady: () => Promise<void>): Routes {
+  return (router) => {
+    router
+      .route('/health')
+      .get((_req, res) => {
+        sendJson(res, 200, { status: 'ok' });
+      })
+      .all(allowOnly('GET'));
+    router
+      .route('/health/ready')
+      .get(async (_req, res) => {
+        await assertReady();
+        sendJson(res, 200, { status: 'ready' });
+      })
+      .all(allowOnly('GET'));
+  };
 }

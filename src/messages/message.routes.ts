@@ -1,13 +1,13 @@
-import { Router, type Request, type Response } from 'express';
+import type { Request, Response } from 'express';
 import { AppError } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
-import { allowOnly } from '../http/methods.ts';
+import { allowOnly, type Routes } from '../http/routes.ts';
 import { JSON_TYPE, sendJson, sendStream } from '../http/send.ts';
 import { isSha, parseSha, type Sha } from './message.ts';
 import type { MessageService } from './message.service.ts';
 
 /** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
-export function messageRoutes(service: MessageService, bodyOptions: BodyOptions): Router {
+export function messageRoutes(service: MessageService, bodyOptions: BodyOptions): Routes {
   async function addMessage(req: Request, res: Response): Promise<void> {
     const text = parseMessageText(await readJson(req, res, bodyOptions));
     const { sha } = await service.add(text);
@@ -37,26 +37,29 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
   async function findMessage(req: Request, res: Response): Promise<void> {
     const { sha } = req.params;
     if (!isSha(sha)) throw messageNotFound();
-    const message = await service.findBySha(sha);
-    if (!message) throw messageNotFound();
-    // A message never changes, so every cache may keep it (RFC 8246).
-    res.setHeader('ETag', etagOf(sha));
-    res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
-    if (matchesETag(req.headers['if-none-match'], sha)) {
-      res.statusCode = 304;
-      res.end();
+    const ifNoneMatch = req.headers['if-none-match'];
+    // Whoever names the tag has had the message, and it cannot have changed since: no need to look.
+    if (ifNoneMatch !== undefined && hasETag(ifNoneMatch, sha)) {
+      sendNotModified(res, sha);
       return;
     }
+    const message = await service.findBySha(sha);
+    if (!message) throw messageNotFound();
+    if (ifNoneMatch?.trim() === '*') {
+      sendNotModified(res, sha);
+      return;
+    }
+    setCacheHeaders(res, sha);
     sendJson(res, 200, { message: message.text });
   }
 
-  const router = Router({ caseSensitive: true, strict: true });
-  router.route('/messages').get(listDigests).post(addMessage).all(allowOnly('GET', 'POST'));
-  router.route('/all-messages').get(listDigests).all(allowOnly('GET'));
-  router.route('/messages/:sha').get(findMessage).all(allowOnly('GET'));
-  // The legacy service's README said /message, its code /messages.
-  router.route('/message/:sha').get(findMessage).all(allowOnly('GET'));
-  return router;
+  return (router) => {
+    router.route('/messages').get(listDigests).post(addMessage).all(allowOnly('GET', 'POST'));
+    router.route('/all-messages').get(listDigests).all(allowOnly('GET'));
+    router.route('/messages/:sha').get(findMessage).all(allowOnly('GET'));
+    // The legacy service's README said /message, its code /messages.
+    router.route('/message/:sha').get(findMessage).all(allowOnly('GET'));
+  };
 }
 
 function messageNotFound(): AppError {
@@ -95,10 +98,21 @@ function etagOf(sha: Sha): string {
   return `"${sha}"`;
 }
 
-/** If-None-Match (RFC 9110, 13.1.2): `*`, or a list of which one tag is ours by weak comparison. */
-function matchesETag(header: string | undefined, sha: Sha): boolean {
-  if (header === undefined) return false;
-  return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etagOf(sha));
+/** Whether a list of tags has that of this message, by the weak comparison of If-None-Match (RFC 9110, 13.1.2). */
+function hasETag(tags: string, sha: Sha): boolean {
+  return tags.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etagOf(sha));
+}
+
+/** A message never changes, so every cache may keep it (RFC 8246). */
+function setCacheHeaders(res: Response, sha: Sha): void {
+  res.setHeader('ETag', etagOf(sha));
+  res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
+}
+
+function sendNotModified(res: Response, sha: Sha): void {
+  setCacheHeaders(res, sha);
+  res.statusCode = 304;
+  res.end();
 }
 
 /** Streams the whole list as one JSON object, a page at a time, no faster than the client reads. */

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts';
 import { decodeMessage, encodeMessage, toMessage, type Message, type MessageSummary, type Sha } from './message.ts';
+import type { MessageCache } from './message.cache.ts';
 import type { MessageStore, StorePage, StorePageRequest } from './message.store.ts';
 
 export const DEFAULT_PAGE_SIZE = 100;
@@ -28,6 +29,7 @@ export interface Page<Item> {
 
 export interface MessageServiceOptions {
   readonly store: MessageStore;
+  readonly cache: MessageCache;
   /** Limit of one text in UTF-8 bytes. */
   readonly maxMessageBytes: number;
   /** Milliseconds since the Unix epoch. */
@@ -37,11 +39,13 @@ export interface MessageServiceOptions {
 /** What both doors call. Knows no request, no status code and no GraphQL. */
 export class MessageService {
   readonly #store: MessageStore;
+  readonly #cache: MessageCache;
   readonly #maxMessageBytes: number;
   readonly #now: () => number;
 
-  constructor({ store, maxMessageBytes, now }: MessageServiceOptions) {
+  constructor({ store, cache, maxMessageBytes, now }: MessageServiceOptions) {
     this.#store = store;
+    this.#cache = cache;
     this.#maxMessageBytes = maxMessageBytes;
     this.#now = now;
   }
@@ -60,8 +64,13 @@ export class MessageService {
 
   /** @throws AppError INTEGRITY_ERROR when the stored bytes do not have that sha any more. */
   async findBySha(sha: Sha): Promise<Message | undefined> {
+    const cached = this.#cache.get(sha);
+    if (cached) return cached;
     const stored = await this.#store.find(sha);
-    return stored && decodeMessage(stored);
+    if (!stored) return undefined;
+    const message = decodeMessage(stored);
+    this.#cache.keep(message);
+    return message;
   }
 
   /** @throws AppError BAD_USER_INPUT for page arguments out of range, mixed directions or an unknown cursor. */

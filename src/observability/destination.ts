@@ -3,6 +3,10 @@ import { pino, type DestinationStream } from 'pino';
 /** Lines that wait for a slow reader of stdout; beyond it they are dropped, because requests come first. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
+/** Lines go out a few at a time, because each write costs as much as a line or two; but none waits for long. */
+const WRITE_BYTES = 4096;
+const MAX_DELAY_MS = 100;
+
 /** At exit the rest is written while the process waits; each retry is 100 ms. */
 const MAX_EXIT_RETRIES = 10;
 
@@ -14,6 +18,8 @@ export function createStdout(): DestinationStream {
   return pino.destination({
     fd: process.stdout.fd,
     sync: false,
+    minLength: WRITE_BYTES,
+    periodicFlush: MAX_DELAY_MS,
     maxLength: MAX_WAITING_BYTES,
     retryEAGAIN: () => retriesLeft-- > 0,
   });

@@ -22,11 +22,11 @@ function auditFetch(client: Client): typeof fetch {
   };
 }
 
-test('all 61 audits of the GraphQL over HTTP specification hold', async () => {
+test('all 61 audits of the GraphQL over HTTP specification hold, and hold again once their operations are compiled', async () => {
   const { client, url } = await startService();
   const audits = serverAudits({ url: `${url}/graphql`, fetchFn: auditFetch(client) });
   const failed = [];
-  for (const audit of audits) {
+  for (const audit of [...audits, ...audits, ...audits]) {
     const result = await audit.fn();
     if (result.status !== 'ok') failed.push({ id: result.id, name: result.name, reason: result.reason });
   }

@@ -2,6 +2,7 @@ import {
   getOperationAST,
   getVariableValues,
   Kind,
+  OperationTypeNode,
   visit,
   type DocumentNode,
   type ExecutionResult,
@@ -63,7 +64,7 @@ export class CompiledOperation {
 
   /** @param variables coerced. */
   async execute(variables: Variables, context: unknown): Promise<ExecutionResult<Data>> {
-    const run: Run = { context, variables: variables as Record<string, unknown>, errors: new FieldErrors() };
+    const run: Run = { context, variables, errors: new FieldErrors() };
     const data = await this.#resolve(run);
     const { list } = run.errors;
     return list.length > 0 ? { errors: list, data } : { data };
@@ -72,7 +73,7 @@ export class CompiledOperation {
   async #resolve(run: Run): Promise<Data | null> {
     try {
       const fields = this.#fieldsFor(run.variables);
-      const isSerial = this.#operation.operation === 'mutation';
+      const isSerial = this.#operation.operation === OperationTypeNode.MUTATION;
       return await (isSerial ? resolveFieldsSerially(fields, run) : resolveFields(fields, undefined, undefined, run));
     } catch (error) {
       run.errors.add(error as GraphQLError, undefined);

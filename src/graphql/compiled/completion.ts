@@ -136,14 +136,22 @@ function listCompleter(itemType: GraphQLOutputType, field: CompletedField, compi
 
   return (value, path, run) => {
     if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) {
-      throw new Error(`${field.parent.name}.${field.nodes[0].name.value} is a list, its value is not`);
+      const name = `${field.parent.name}.${field.nodes[0].name.value}`;
+      throw new Error(`Expected Iterable, but did not find one for field "${name}".`);
     }
+    const items: unknown[] = [];
     let isPending = false;
-    const items = Array.from(value as Iterable<unknown>, (entry, key) => {
-      const completed = completeItem(entry, { prev: path, key, typename: undefined }, run);
-      isPending ||= isPromise(completed);
-      return completed;
-    });
+    try {
+      for (const entry of value as Iterable<unknown>) {
+        const completed = completeItem(entry, { prev: path, key: items.length, typename: undefined }, run);
+        isPending ||= isPromise(completed);
+        items.push(completed);
+      }
+    } catch (error) {
+      // Those that still run must not reject with nobody there.
+      if (isPending) Promise.all(items).catch(() => undefined);
+      throw error;
+    }
     return isPending ? Promise.all(items) : items;
   };
 }

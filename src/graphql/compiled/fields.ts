@@ -49,9 +49,7 @@ export function collectFields(
   function applies({ typeCondition }: FragmentDefinitionNode | InlineFragmentNode): boolean {
     const condition = typeCondition && typeFromAST(schema, typeCondition);
     return (
-      condition === undefined ||
-      condition === type ||
-      (isAbstractType(condition) && schema.isSubType(condition, type))
+      condition === undefined || condition === type || (isAbstractType(condition) && schema.isSubType(condition, type))
     );
   }
 

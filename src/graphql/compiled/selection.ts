@@ -1,5 +1,4 @@
 import {
-  BREAK,
   getArgumentValues,
   isNonNullType,
   visit,
@@ -27,8 +26,10 @@ export interface OperationScope extends Selector {
 }
 
 /** Objects made by a constructor keep V8's fast layout, which those of Object.create(null) do not have. */
-const EmptyData = function () {} as unknown as new () => Data;
-EmptyData.prototype = Object.create(null);
+class EmptyData {
+  [key: string]: unknown;
+}
+Object.setPrototypeOf(EmptyData.prototype, null);
 
 /**
  * The fields of a selection in the order of the answer (GraphQL specification, 6.4 Executing Fields).
@@ -173,7 +174,7 @@ function compileArguments(
 }
 
 function usesVariables({ arguments: args = [] }: FieldNode): boolean {
-  let found = false;
-  for (const arg of args) visit(arg, { Variable: () => (found = true) && BREAK });
-  return found;
+  const names: string[] = [];
+  for (const arg of args) visit(arg, { Variable: ({ name }) => void names.push(name.value) });
+  return names.length > 0;
 }

@@ -1,5 +1,11 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Router } from 'express';
 import { AppError } from '../errors.ts';
+
+/**
+ * Puts the routes of one door or mechanism on the router that all share: a router of its own would cost every request
+ * that passes by a walk into it.
+ */
+export type Routes = (router: Router) => void;
 
 /**
  * The last handler of a path: answers OPTIONS and refuses every other method, both with what the path allows

@@ -1,0 +1,35 @@
+import { LRUCache } from 'lru-cache';
+import type { Message, Sha } from './message.ts';
+
+/** What an entry takes beside its text: two strings of 64, a date, the object, the links of the cache. */
+const ENTRY_BYTES = 400;
+
+/** One large text must not push out thousands of small ones. */
+const MAX_ENTRY_SHARE = 1 / 8;
+
+/**
+ * Messages that were read lately, of a bounded size; the least recently read go first. A message never changes, so what
+ * is here is never stale. That a message is absent may change, and is not kept.
+ */
+export class MessageCache {
+  readonly #messages: LRUCache<Sha, Message> | undefined;
+
+  /** @param maxBytes of memory; 0 keeps nothing. */
+  constructor(maxBytes: number) {
+    if (maxBytes === 0) return;
+    this.#messages = new LRUCache({
+      maxSize: maxBytes,
+      maxEntrySize: Math.ceil(maxBytes * MAX_ENTRY_SHARE),
+      // V8 keeps a text in one or two bytes per UTF-16 unit.
+      sizeCalculation: ({ text }) => ENTRY_BYTES + 2 * text.length,
+    });
+  }
+
+  get(sha: Sha): Message | undefined {
+    return this.#messages?.get(sha);
+  }
+
+  keep(message: Message): void {
+    this.#messages?.set(message.sha, message);
+  }
+}
