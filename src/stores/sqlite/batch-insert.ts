@@ -1,38 +1,73 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StoredMessage } from '../../messages/message.ts';
 import { FIND_SQL, toKey, toStoredMessage } from './rows.ts';
+import { isLackOfRoom, toPassingFailure, type SqliteFailure } from './sqlite-error.ts';
+import { beginWrite } from './write-lock.ts';
 
-/** What was there before: nothing (the message is new), or the message as it was first stored. */
-export type InsertResult = StoredMessage | undefined;
+/**
+ * What became of the messages of a batch that are not simply new, by their place in it: a known one, as it was first
+ * stored, or why one was not stored.
+ */
+export type BatchOutcome = ReadonlyMap<number, StoredMessage | SqliteFailure>;
 
 /**
  * Makes the function that inserts messages in one transaction, with one sync of the disk at its commit.
  *
- * The transaction is IMMEDIATE, so it never has to upgrade a read lock and cannot meet SQLITE_BUSY_SNAPSHOT.
- * When anything fails, nothing of the batch is stored and the function throws what SQLite threw.
+ * A message that fails by itself does not keep the others from being stored. The function throws only what must end
+ * all writing (see `toPassingFailure`).
  */
-export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredMessage[]) => InsertResult[] {
+export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredMessage[]) => BatchOutcome {
   const insert = db.prepare(
     'INSERT INTO message (sha, created_at, content) VALUES (?, ?, ?) ON CONFLICT (sha) DO NOTHING',
   );
   const find = db.prepare(FIND_SQL);
 
-  const insertOne = ({ sha, createdAt, content }: StoredMessage): InsertResult => {
+  /** @returns undefined when the message is new, else what was there before. */
+  function insertOne({ sha, createdAt, content }: StoredMessage): StoredMessage | undefined {
     const key = toKey(sha);
     if (insert.run(key, createdAt, content).changes === 1) return undefined;
     const row = find.get(key);
     return row && toStoredMessage(sha, row);
-  };
+  }
 
-  return function batchInsert(messages) {
-    db.exec('BEGIN IMMEDIATE');
+  /** @throws what SQLite threw when nothing of the batch is stored. */
+  function insertTogether(messages: readonly StoredMessage[]): BatchOutcome {
+    const outcome = new Map<number, StoredMessage | SqliteFailure>();
+    beginWrite(db);
+    messages.forEach((message, index) => {
+      try {
+        const known = insertOne(message);
+        if (known) outcome.set(index, known);
+      } catch (error) {
+        // Some failures undo the whole transaction, and what was inserted before with it.
+        if (!db.isTransaction) throw error;
+        outcome.set(index, toPassingFailure(error));
+      }
+    });
+    db.exec('COMMIT');
+    return outcome;
+  }
+
+  function insertEach(messages: readonly StoredMessage[]): BatchOutcome {
+    const outcome = new Map<number, StoredMessage | SqliteFailure>();
+    messages.forEach((message, index) => {
+      const own = batchInsert([message]).get(0);
+      if (own) outcome.set(index, own);
+    });
+    return outcome;
+  }
+
+  function batchInsert(messages: readonly StoredMessage[]): BatchOutcome {
     try {
-      const results = messages.map(insertOne);
-      db.exec('COMMIT');
-      return results;
+      return insertTogether(messages);
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
-      throw error;
+      const failure = toPassingFailure(error);
+      // Where there is no room for all of them, there may be for some.
+      if (messages.length > 1 && isLackOfRoom(failure)) return insertEach(messages);
+      return new Map(messages.map((_, index) => [index, failure]));
     }
-  };
+  }
+
+  return batchInsert;
 }

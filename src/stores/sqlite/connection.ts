@@ -24,6 +24,8 @@ const filePragmas: typeof pragmas = [
   ['journal_mode', 'WAL', 'wal'],
   ['mmap_size', '0', 0],
   ['journal_size_limit', '67108864', 67_108_864],
+  // checkpoint.ts does it, and does not overlook a failed sync.
+  ['wal_autocheckpoint', '0', 0],
 ];
 
 export interface ConnectionOptions {

@@ -1,7 +1,13 @@
 import { AppError, type ErrorCode } from '../../errors.ts';
 
-/** Primary and extended result codes (sqlite.org/rescode.html). */
-const codes = new Map<number, ErrorCode>([
+/** What node:sqlite says of a failure; plain, so that it can pass between threads. */
+export interface SqliteFailure {
+  readonly errcode: number;
+  readonly message: string;
+}
+
+/** What result codes mean to a client (sqlite.org/rescode.html); all others are STORE_UNAVAILABLE. */
+const errorCodes = new Map<number, ErrorCode>([
   [5, 'STORE_BUSY'], // SQLITE_BUSY
   [6, 'STORE_BUSY'], // SQLITE_LOCKED
   [13, 'STORE_FULL'], // SQLITE_FULL
@@ -9,11 +15,21 @@ const codes = new Map<number, ErrorCode>([
   [4874, 'STORE_FULL'], // SQLITE_IOERR_SHMSIZE: no room for the -shm file
 ]);
 
-/** What node:sqlite says of a failure; plain, so that it can pass between threads. */
-export interface SqliteFailure {
-  readonly errcode: number;
-  readonly message: string;
-}
+/**
+ * After these nobody knows what is on the disk. A failed sync above all: the system may drop the pages that it could
+ * not write and call the next sync of them a success, so a second attempt proves nothing.
+ */
+const fatalCodes: ReadonlySet<number> = new Set([
+  11, // SQLITE_CORRUPT
+  26, // SQLITE_NOTADB
+  1034, // SQLITE_IOERR_FSYNC
+  1290, // SQLITE_IOERR_DIR_FSYNC
+  1546, // SQLITE_IOERR_TRUNCATE
+  8458, // SQLITE_IOERR_CORRUPTFS
+]);
+
+/** The primary code of an extended one is in its low byte. */
+const primaryOf = (errcode: number): number => errcode & 0xff;
 
 /** @returns undefined for what SQLite did not throw: a fault of the program. */
 export function toSqliteFailure(error: unknown): SqliteFailure | undefined {
@@ -21,8 +37,27 @@ export function toSqliteFailure(error: unknown): SqliteFailure | undefined {
   return { errcode: Number(error.errcode), message: error.message };
 }
 
-/** The failure as the port promises it; what is not about room or locks is STORE_UNAVAILABLE. */
+/**
+ * For a failure after which writing can go on.
+ * @throws the error itself where it cannot: the store is in doubt, or the program is wrong.
+ */
+export function toPassingFailure(error: unknown): SqliteFailure {
+  const failure = toSqliteFailure(error);
+  if (!failure || fatalCodes.has(failure.errcode) || fatalCodes.has(primaryOf(failure.errcode))) throw error;
+  return failure;
+}
+
+/** The failure as the port promises it. */
 export function toStoreError({ errcode, message }: SqliteFailure): AppError {
-  const code = codes.get(errcode) ?? codes.get(errcode & 0xff) ?? 'STORE_UNAVAILABLE';
-  return new AppError(code, undefined, { cause: Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR' }) });
+  return new AppError(errorCodeOf(errcode), undefined, {
+    cause: Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR' }),
+  });
+}
+
+export function isLackOfRoom({ errcode }: SqliteFailure): boolean {
+  return errorCodeOf(errcode) === 'STORE_FULL';
+}
+
+function errorCodeOf(errcode: number): ErrorCode {
+  return errorCodes.get(errcode) ?? errorCodes.get(primaryOf(errcode)) ?? 'STORE_UNAVAILABLE';
 }

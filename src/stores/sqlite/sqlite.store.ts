@@ -40,7 +40,12 @@ function createDirectWriter(db: DatabaseSync): Writer {
   return {
     failure: undefined,
     failed: new Promise(() => undefined),
-    add: (message) => answer(() => batchInsert([message])[0] ?? message),
+    add: (message) =>
+      answer(() => {
+        const known = batchInsert([message]).get(0) ?? message;
+        if ('errcode' in known) throw toStoreError(known);
+        return known;
+      }),
     close: () => Promise.resolve(),
   };
 }

@@ -1,8 +1,8 @@
 import { workerData, type MessagePort } from 'node:worker_threads';
 import type { StoredMessage } from '../../messages/message.ts';
-import { createBatchInsert, type InsertResult } from './batch-insert.ts';
+import { createBatchInsert, type BatchOutcome } from './batch-insert.ts';
+import { createCheckpoint } from './checkpoint.ts';
 import { openConnection } from './connection.ts';
-import { toSqliteFailure, type SqliteFailure } from './sqlite-error.ts';
 
 /** The thread's half of writer.ts: it owns the writing connection and may block on the disk. */
 
@@ -15,15 +15,18 @@ export interface WriterData {
 /** A batch to insert, or the wish to end. */
 export type WriterRequest = readonly StoredMessage[] | 'close';
 
-/** Sent once the batch is on disk, or once it failed as a whole. At the start, one empty batch is answered. */
-export type WriterReply = { readonly results: InsertResult[] } | { readonly failure: SqliteFailure };
+/** Sent once the batch is on disk, or once it failed. At the start, one empty batch is answered. */
+export type WriterReply = BatchOutcome;
 
-/** Long enough for other processes' commits; a caller hears STORE_BUSY after it. */
-const BUSY_TIMEOUT_MS = 2000;
+/** Another process may hold the file while it recovers the log of one that died. */
+const OPEN_TIMEOUT_MS = 2000;
 
 const { path, port } = workerData as WriterData;
-const db = openConnection({ path, busyTimeoutMs: BUSY_TIMEOUT_MS });
+const db = openConnection({ path, busyTimeoutMs: OPEN_TIMEOUT_MS });
 const batchInsert = createBatchInsert(db);
+const checkpointWhenDue = createCheckpoint(db);
+// From here on write-lock.ts waits, in SQLite's place.
+db.exec('PRAGMA busy_timeout = 0');
 
 port.on('message', (request: WriterRequest) => {
   if (request === 'close') {
@@ -31,17 +34,8 @@ port.on('message', (request: WriterRequest) => {
     port.close();
     return;
   }
-  port.postMessage(runBatch(request));
+  // What either of them throws ends the thread, and with it all writing.
+  port.postMessage(batchInsert(request) satisfies WriterReply);
+  checkpointWhenDue();
 });
-port.postMessage({ results: [] } satisfies WriterReply);
-
-/** @throws what SQLite did not throw, which ends the thread. */
-function runBatch(messages: readonly StoredMessage[]): WriterReply {
-  try {
-    return { results: batchInsert(messages) };
-  } catch (error) {
-    const failure = toSqliteFailure(error);
-    if (!failure) throw error;
-    return { failure };
-  }
-}
+port.postMessage(new Map() satisfies WriterReply);

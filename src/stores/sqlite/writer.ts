@@ -111,15 +111,12 @@ export class ThreadWriter implements Writer {
   }
 
   #settle(reply: WriterReply): void {
-    const batch = this.#batch;
-    if ('results' in reply) {
-      batch.forEach(({ message, resolve }, index) => {
-        resolve(reply.results[index] ?? message);
-      });
-    } else {
-      const error = toStoreError(reply.failure);
-      for (const { reject } of batch) reject(error);
-    }
+    this.#batch.forEach(({ message, resolve, reject }, index) => {
+      const known = reply.get(index);
+      if (known === undefined) resolve(message);
+      else if ('errcode' in known) reject(toStoreError(known));
+      else resolve(known);
+    });
     this.#sendNext();
   }
 
