@@ -33,8 +33,8 @@ const primaryOf = (errcode: number): number => errcode & 0xff;
 
 /** @returns undefined for what SQLite did not throw: a fault of the program. */
 export function toSqliteFailure(error: unknown): SqliteFailure | undefined {
-  if (!(error instanceof Error && 'errcode' in error)) return undefined;
-  return { errcode: Number(error.errcode), message: error.message };
+  const { errcode, message = '' } = Object(error) as Partial<SqliteFailure>;
+  return errcode === undefined ? undefined : { errcode, message };
 }
 
 /**

@@ -34,8 +34,14 @@ port.on('message', (request: WriterRequest) => {
     port.close();
     return;
   }
-  // What either of them throws ends the thread, and with it all writing.
-  port.postMessage(batchInsert(request) satisfies WriterReply);
-  checkpointWhenDue();
+  try {
+    port.postMessage(batchInsert(request) satisfies WriterReply);
+    checkpointWhenDue();
+  } catch (error) {
+    // Now, while the store has its other connection open: the last one to close would sync again.
+    db.close();
+    // This ends the thread, and with it all writing.
+    throw error;
+  }
 });
 port.postMessage(new Map() satisfies WriterReply);
