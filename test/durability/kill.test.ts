@@ -6,6 +6,7 @@ import { Client } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { spawnService, type ServiceProcess } from '../support/process.ts';
 import { createTestCertificate, settingsFor } from '../support/service.ts';
+import { untilGone } from '../support/until-gone.ts';
 
 /** KILL_CYCLES=2000 for a campaign. */
 const CYCLES = Number(process.env['KILL_CYCLES'] ?? 30);
@@ -29,20 +30,15 @@ function createRandom(seed: number): () => number {
 
 /** Writes new texts through both doors until the service is gone; tells each one that was acknowledged. */
 async function writeUntilGone(client: Client, prefix: string, acknowledge: (text: string) => void): Promise<void> {
-  for (let index = 0; ; index++) {
+  await untilGone(async (index) => {
     const text = `${prefix}/${index} ${'x'.repeat(index % 500)}`;
-    try {
-      const { status } =
-        index % 2
-          ? await client.post('/messages', JSON.stringify({ message: text }))
-          : await client.graphql('mutation ($text: String!) { addMessage(text: $text) { sha } }', { text });
-      if (status >= 300) throw new Error(`status ${status}`);
-      acknowledge(text);
-    } catch (error) {
-      if (/^(ECONNRESET|ECONNREFUSED|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? '')) return;
-      throw error;
-    }
-  }
+    const { status } =
+      index % 2
+        ? await client.post('/messages', JSON.stringify({ message: text }))
+        : await client.graphql('mutation ($text: String!) { addMessage(text: $text) { sha } }', { text });
+    if (status >= 300) throw new Error(`status ${status}`);
+    acknowledge(text);
+  });
 }
 
 test(

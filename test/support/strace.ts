@@ -10,8 +10,11 @@ export function assertStrace(): void {
   }
 }
 
-/** The command that runs another one, with all its threads and processes, under strace with these arguments. */
-export const straceCommand = (...args: readonly string[]): string[] => ['strace', '-f', '-y', ...args];
+/**
+ * The command that runs another one, with all its threads and processes, under strace with these arguments. Only the
+ * calls that are traced are slowed down.
+ */
+export const straceCommand = (...args: readonly string[]): string[] => ['strace', '-f', '-y', '--seccomp-bpf', ...args];
 
 export interface TracedService extends ServiceProcess {
   /** Ends the service and resolves with its exit code. */
