@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.ts';
 import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
-import { spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
+import { answeringPids, spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
 import { createTestCertificate, settingsFor } from './support/service.ts';
 
 afterEach(disposeLeftovers);
@@ -196,8 +196,6 @@ test('--help lists the settings; other arguments are refused', async () => {
 });
 
 describe('with several workers', () => {
-  const pids = (log: string): Set<number> =>
-    new Set([...log.matchAll(/"pid":(\d+)[^\n]*"msg":"request"/g)].map(([, pid]) => Number(pid)));
   const countOf = (text: string): number => (JSON.parse(text) as { digestList: string[] }).digestList.length;
 
   /** Posts new texts, four at a time and each on its own connection, until it is enough; counts what was acknowledged. */
@@ -226,12 +224,12 @@ describe('with several workers', () => {
         client.close();
       }
     };
-    let acknowledged = await postUntil(() => pids(service.stdout()).size === 2, post);
-    const workers = pids(service.stdout());
+    let acknowledged = await postUntil(() => answeringPids(service.stdout()).size === 2, post);
+    const workers = answeringPids(service.stdout());
     expect(workers).not.toContain(service.child.pid);
     const [victim] = workers;
     process.kill(victim as number, 'SIGKILL');
-    acknowledged += await postUntil(() => pids(service.stdout()).size === 3, post);
+    acknowledged += await postUntil(() => answeringPids(service.stdout()).size === 3, post);
     const client = new Client(url, ca);
     const { text } = await client.get('/messages');
     expect(countOf(text)).toBeGreaterThanOrEqual(acknowledged);

@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { answerClientError } from './client-error.ts';
+import { followTicketKeys } from './ticket-keys.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 const SWEEP_MS = 100;
@@ -47,6 +48,7 @@ export class Listener {
   readonly #responses = new Set<ServerResponse>();
   /** Connections on which the rest of a request is still to come that has had its answer. */
   readonly #answeredEarly = new WeakSet<Duplex>();
+  #unfollowTicketKeys: () => void = () => undefined;
 
   constructor({ cert, key }: TlsFiles, handler: RequestListener) {
     this.#server = createServer({ ...options, cert, key });
@@ -84,12 +86,14 @@ export class Listener {
     } catch (error) {
       throw new Error(explainListenError(error as NodeJS.ErrnoException, port, host), { cause: error });
     }
+    this.#unfollowTicketKeys = followTicketKeys(this.#server);
     return (this.#server.address() as AddressInfo).port;
   }
 
   /** Takes no new connection, lets requests under way finish, cuts off what is left after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     if (!this.#server.listening) return;
+    this.#unfollowTicketKeys();
     const closed = once(this.#server, 'close');
     const deadline = performance.now() + graceMs;
     this.#server.close();

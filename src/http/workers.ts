@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.ts';
+import { shareTicketKeys } from './ticket-keys.ts';
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;
@@ -40,6 +41,7 @@ export class Workers {
     // Workers accept from one shared socket. Round-robin, Node's default, accepts in the primary and passes connections
     // on; one that is on its way to a worker that dies is neither answered nor closed, and its client waits for ever.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
+    shareTicketKeys();
   }
 
   /**

@@ -24,6 +24,16 @@ export interface ProcessOptions {
   readonly under?: readonly string[];
 }
 
+/** A setting that runs some code in the service, and in each of its workers, before the service's own: a fault, a clock. */
+export function preload(code: string): { NODE_OPTIONS: string } {
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
+}
+
+/** The processes, in the order of their log's lines, that have answered requests. */
+export function answeringPids(log: string): Set<number> {
+  return new Set([...log.matchAll(/"pid":(\d+)[^\n]*"msg":"request"/g)].map(([, pid]) => Number(pid)));
+}
+
 /** The service as users run it: dist/main.js in a process of its own, in an environment of just these settings. */
 export function spawnService({ env, cwd, main = MAIN, args = [], under = [] }: ProcessOptions): ServiceProcess {
   const [command = process.execPath, ...commandArgs] = [...under, process.execPath, main, ...args];
