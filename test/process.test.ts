@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.ts';
 import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
-import { answeringPids, spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
+import { spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
 import { createTestCertificate, settingsFor } from './support/service.ts';
 
 afterEach(disposeLeftovers);
@@ -193,67 +193,4 @@ test('--help lists the settings; other arguments are refused', async () => {
   const wrong = spawnService({ env: {}, args: ['--port', '1'] });
   expect(await wrong.exited).toBe(64);
   expect(wrong.stderr()).toBe('hashpost: unknown argument --port; settings are environment variables, see --help\n');
-});
-
-describe('with several workers', () => {
-  const countOf = (text: string): number => (JSON.parse(text) as { digestList: string[] }).digestList.length;
-
-  /** Posts new texts, four at a time and each on its own connection, until it is enough; counts what was acknowledged. */
-  async function postUntil(isEnough: () => boolean, post: (text: string) => Promise<number>): Promise<number> {
-    let acknowledged = 0;
-    for (let round = 0; !isEnough(); round++) {
-      if (round === 500) throw new Error('it is never enough');
-      const texts = [0, 1, 2, 3].map((index) => `${process.hrtime.bigint()} ${index}`);
-      // A worker that is killed takes the requests with it that it was answering.
-      const statuses = await Promise.all(texts.map((text) => post(text).catch(() => 0)));
-      acknowledged += statuses.filter((status) => status === 201).length;
-    }
-    return acknowledged;
-  }
-
-  test('all of them answer, on one port and one database; a dead one is replaced; the end is 0', async () => {
-    const certificate = await createTestCertificate();
-    const { ca } = certificate;
-    const service = spawnService({ env: settingsFor(certificate, { WORKERS: '2' }), cwd: temporaryFolder() });
-    const url = await service.url;
-    const post = async (text: string): Promise<number> => {
-      const client = new Client(url, ca);
-      try {
-        return (await client.post('/messages', JSON.stringify({ message: text }))).status;
-      } finally {
-        client.close();
-      }
-    };
-    let acknowledged = await postUntil(() => answeringPids(service.stdout()).size === 2, post);
-    const workers = answeringPids(service.stdout());
-    expect(workers).not.toContain(service.child.pid);
-    const [victim] = workers;
-    process.kill(victim as number, 'SIGKILL');
-    acknowledged += await postUntil(() => answeringPids(service.stdout()).size === 3, post);
-    const client = new Client(url, ca);
-    const { text } = await client.get('/messages');
-    expect(countOf(text)).toBeGreaterThanOrEqual(acknowledged);
-    client.close();
-    expect(service.stdout().match(/listening on/g)).toHaveLength(1);
-    service.child.kill('SIGTERM');
-    expect(await service.exited).toBe(0);
-    expect(service.stderr()).toBe('');
-  });
-
-  test('when the primary is killed, no worker stays behind on the port', async () => {
-    const { child, client, exited } = await start({ WORKERS: '2' });
-    await client.get('/health');
-    child.kill('SIGKILL');
-    await exited;
-    client.close();
-    for (let round = 0; ; round++) {
-      const refused = await client.get('/health').then(
-        () => false,
-        () => true,
-      );
-      if (refused) break;
-      if (round > 20) throw new Error('a worker still answers after 2 s');
-      await sleep(100);
-    }
-  });
 });

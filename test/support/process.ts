@@ -29,9 +29,14 @@ export function preload(code: string): { NODE_OPTIONS: string } {
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
 }
 
-/** The processes, in the order of their log's lines, that have answered requests. */
+/** The processes that have answered requests, in the order in which they first did. */
 export function answeringPids(log: string): Set<number> {
   return new Set([...log.matchAll(/"pid":(\d+)[^\n]*"msg":"request"/g)].map(([, pid]) => Number(pid)));
+}
+
+/** The process that answered one request. */
+export function answeringPid(log: string, requestId: string): number {
+  return Number(new RegExp(`"pid":(\\d+)[^\n]*"requestId":"${requestId}"`).exec(log)?.[1]);
 }
 
 /** The service as users run it: dist/main.js in a process of its own, in an environment of just these settings. */
