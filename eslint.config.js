@@ -91,7 +91,7 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': 'off', 'no-restricted-imports': 'off' },
   },
   {
-    files: ['test/**', 'scripts/**', '*.js'],
+    files: ['test/**', 'scripts/**', 'bench/**', '*.js'],
     rules: {
       'no-restricted-syntax': 'off',
       'max-lines': ['error', { max: 320 }],
