@@ -116,13 +116,13 @@ async function send(url, { method, path, body }, ca) {
   return { status: response.statusCode, body: await readAll(response) };
 }
 
-async function load({ url, pid }, { work, connections, warmSeconds }, { rows, seconds, pins }) {
+async function load({ name, url, pid, tail }, { work, connections, warmSeconds }, { rows, seconds, pins }) {
   const task = { url, pid, work, rows, connections, warmSeconds, seconds };
   const child = start([...pins.load, process.execPath, LOAD, JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [output, [code]] = await Promise.all([readAll(child.stdout), once(child, 'exit')]);
-  if (code !== 0) throw new Error(`the load on ${url} failed`);
+  if (code !== 0) throw new Error(`${name} failed under load; it printed last:\n${tail()}`);
   return JSON.parse(output);
 }
 

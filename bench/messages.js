@@ -6,7 +6,7 @@ const FIRST_CREATED_AT = Date.UTC(2024, 0, 1);
 
 /** About 100 bytes of UTF-8, with what JSON has to escape and what it has not. */
 export function textOf(row) {
-  return `No. ${row}: "Grüße" – said Zoë, C:\\temp – καλημέρα κόσμε, 日本語のテキスト and an end.`;
+  return `No. ${row}: "Grüße" – said Zoë, C:\\temp – καλημέρα, 日本語, and so on to the end.`;
 }
 
 export function shaOf(row) {

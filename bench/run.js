@@ -26,8 +26,12 @@ const HELP = `Usage: npm run bench -- [options]
   --help
 `;
 
-const { values } = parseArgs({
-  options: {
+const values = readOptions();
+if (values.help) process.stdout.write(HELP);
+else await run().catch((error) => fail(error.message));
+
+function readOptions() {
+  const options = {
     only: { type: 'string', default: contenderNames.join() },
     work: { type: 'string', default: workNames.join() },
     rounds: { type: 'string', default: '3' },
@@ -38,13 +42,13 @@ const { values } = parseArgs({
     limit: { type: 'string', default: '30' },
     markdown: { type: 'string' },
     help: { type: 'boolean' },
-  },
-});
-
-if (values.help) process.stdout.write(HELP);
-else await run();
-// What a failed measurement has left running must not keep this process.
-process.exit();
+  };
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
 
 async function run() {
   const only = parseNames('only', contenderNames);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { createdAtOf, shaOf, textOf } from './messages.js';
 import { startServer } from './servers.js';
 
@@ -25,7 +26,7 @@ export async function prepareDatabase(place, rows) {
   const seeded = isNew ? 0 : countSeeded(db);
   if (seeded > rows) throw new Error(`${place.database} has ${seeded} rows: give --rows ${seeded}, or another file`);
   db.prepare('DELETE FROM message WHERE seq > ?').run(seeded);
-  insertRows(db, seeded, rows);
+  await insertRows(db, seeded, rows);
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
 }
 
@@ -43,7 +44,7 @@ function countSeeded(db) {
   return seeded;
 }
 
-function insertRows(db, seeded, rows) {
+async function insertRows(db, seeded, rows) {
   const insert = db.prepare('INSERT INTO message (seq, sha, created_at, content) VALUES (?, ?, ?, ?)');
   for (let first = seeded + 1; first <= rows; first += ROWS_PER_COMMIT) {
     const last = Math.min(rows, first + ROWS_PER_COMMIT - 1);
@@ -53,6 +54,8 @@ function insertRows(db, seeded, rows) {
     }
     db.exec('COMMIT');
     showProgress(last / rows, rows);
+    // Lets Ctrl-C and the limit of time in.
+    await setImmediate();
   }
 }
 

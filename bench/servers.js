@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,7 +47,8 @@ function peer(name, ...args) {
  * Starts a contender, with what it prints going to a file, as in production.
  *
  * @param {Place} place
- * @returns {Promise<{ name: string, url: string, pid: number, stop: () => Promise<void> }>} when it listens
+ * @returns {Promise<{ name: string, url: string, pid: number, tail: () => string, stop: () => Promise<void> }>} when it
+ *   listens; `tail` gives the last lines that it printed
  * @throws {Error} with what it printed, when it ends instead, or says nothing
  */
 export async function startServer(name, { folder, database, under }) {
@@ -63,7 +65,10 @@ export async function startServer(name, { folder, database, under }) {
   for (;;) {
     const output = readFileSync(logFile, 'utf8');
     const url = /"url":"([^"]+)"/.exec(output)?.[1];
-    if (url !== undefined) return { name, url, pid: child.pid, stop: () => stop(child) };
+    if (url !== undefined) {
+      const tail = () => execFileSync('tail', ['-n', '20', logFile], { encoding: 'utf8' });
+      return { name, url, pid: child.pid, tail, stop: () => stop(child) };
+    }
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
       await stop(child);
       throw new Error(`${name} does not start: ${output}`);
