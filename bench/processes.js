@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Everything that this run has started or made, so that nothing of it outlives the run, however that ends. */
 const running = new Set();
@@ -81,4 +82,19 @@ export function cpuMicroseconds(pid) {
 
 export function residentMiB(pid) {
   return Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+}
+
+/** How many cores the whole machine keeps busy, watched for two seconds. */
+export async function busyCores() {
+  const before = cpus();
+  await sleep(2000);
+  return cpus().reduce((busy, { times }, core) => {
+    const idle = times.idle - before[core].times.idle;
+    const all = sum(times) - sum(before[core].times);
+    return busy + 1 - idle / all;
+  }, 0);
+}
+
+function sum(times) {
+  return Object.values(times).reduce((total, time) => total + time, 0);
 }

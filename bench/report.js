@@ -3,6 +3,10 @@ import { cpus, release, totalmem } from 'node:os';
 import { ONE_COMMIT_PER_REQUEST } from './measure.js';
 import { works } from './works.js';
 
+/** Other programs' work makes a request dearer, not only slower: it takes caches and clock speed away. */
+const MAX_BUSY_CORES = 0.2;
+const BUSY = '**Other programs kept the machine busy: these figures show that the benchmark works, and nothing else.**';
+
 const PEERS = ['apollo', 'yoga', 'mercurius', 'mercurius-jit'];
 
 /**
@@ -49,15 +53,17 @@ function slowSyncTarget({ milliseconds, shared, single }) {
  *
  * @param {Map<string, Map<string, import('./measure.js').Figures>>} results by work, then by contender
  * @param {Awaited<ReturnType<typeof import('./measure.js').measureSlowSync>> | undefined} slowSync
- * @param {{ rows: number, rounds: number, seconds: number, cores: [number, number] | undefined }} setting
+ * @param {{ rows: number, rounds: number, seconds: number, cores: [number, number] | undefined,
+ *   busyBefore: number }} setting
  */
 export function renderReport(results, slowSync, setting) {
   return [
     '# Benchmark\n\nMade by `npm run bench`. Do not edit.',
+    ...(setting.busyBefore > MAX_BUSY_CORES ? [BUSY] : []),
     ...renderTargets(results, slowSync),
     ...[...results].map(([work, figures]) => `## ${works[work].title}\n\n${renderFigures(figures)}`),
     renderMethod(setting),
-    renderMachine(),
+    renderMachine(setting),
   ].join('\n\n');
 }
 
@@ -125,7 +131,7 @@ request at once, so it grows with the number of connections. \`core %\` is the s
 below 100, the load program, the disk, or another program on the machine set the pace.`;
 }
 
-function renderMachine() {
+function renderMachine({ busyBefore }) {
   const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
   const processors = cpus();
   const versions = Object.entries(dependencies).map(([name, version]) => `${name} ${version}`);
@@ -133,6 +139,7 @@ function renderMachine() {
 
 - ${new Date().toISOString().slice(0, 10)}
 - ${processors[0].model}, ${processors.length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB of memory, Linux ${release()}
+- other programs kept ${busyBefore.toFixed(2)} cores busy just before the run
 - Node.js ${process.version}, SQLite ${process.versions.sqlite}, OpenSSL ${process.versions.openssl}
 - ${versions.join(', ')}
 `;

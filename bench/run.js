@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureSlowSync, measureWork } from './measure.js';
-import { createTemporaryFolder, has, pinning } from './processes.js';
+import { busyCores, createTemporaryFolder, has, pinning } from './processes.js';
 import { renderReport } from './report.js';
 import { prepareDatabase } from './seed.js';
 import { contenderNames } from './servers.js';
@@ -68,6 +68,7 @@ async function run() {
     seconds: parseNumber('seconds', 1),
     progress: (step) => process.stderr.write(`${step}\n`),
   };
+  const busyBefore = await busyCores();
   await prepareDatabase({ folder, database, under: [] }, setting.rows);
 
   const results = new Map();
@@ -75,7 +76,11 @@ async function run() {
     const names = works[work].contenders.filter((name) => only.includes(name));
     if (names.length > 0) results.set(work, await measureWork(work, names, setting));
   }
-  const report = renderReport(results, await runSlowSync(only, chosen, setting), { ...setting, cores: pins.cores });
+  const report = renderReport(results, await runSlowSync(only, chosen, setting), {
+    ...setting,
+    cores: pins.cores,
+    busyBefore,
+  });
   process.stdout.write(report);
   if (values.markdown !== undefined) writeFileSync(values.markdown, report);
 }
