@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import { decodeMessage, encodeMessage, toMessage, type Message, type MessageSummary, type Sha } from './message.ts';
+import { createMessage, toMessage, verifyMessage, type Message, type MessageSummary, type Sha } from './message.ts';
 import type { MessageCache } from './message.cache.ts';
 import type { MessageStore, StorePage, StorePageRequest } from './message.store.ts';
 
@@ -56,10 +56,9 @@ export class MessageService {
    * @throws AppError BAD_USER_INPUT, BODY_TOO_LARGE, or what the store throws.
    */
   async add(text: string): Promise<Message> {
-    const message = encodeMessage(text, this.#maxMessageBytes, this.#now());
-    const stored = await this.#store.add(message);
-    // What was there before has been read from the store, and is checked like everything that is.
-    return stored === message ? toMessage(message, text) : decodeMessage(stored);
+    const message = createMessage(text, this.#maxMessageBytes, this.#now());
+    const known = await this.#store.add(message);
+    return known ? verifyMessage(known) : toMessage(message);
   }
 
   /** @throws AppError INTEGRITY_ERROR when the stored bytes do not have that sha any more. */
@@ -68,7 +67,7 @@ export class MessageService {
     if (cached) return cached;
     const stored = await this.#store.find(sha);
     if (!stored) return undefined;
-    const message = decodeMessage(stored);
+    const message = verifyMessage(stored);
     this.#cache.keep(message);
     return message;
   }
@@ -77,7 +76,7 @@ export class MessageService {
   async page(args: PageArguments): Promise<Page<Message>> {
     const request = toStorePageRequest(args);
     const page = await this.#store.page(request, MAX_PAGE_BYTES);
-    return toPage(request, { ...page, items: page.items.map(decodeMessage) });
+    return toPage(request, { ...page, items: page.items.map(verifyMessage) });
   }
 
   /** Messages without their texts, with the rules of `page`. */

@@ -23,16 +23,16 @@ export interface StorePage<Item> {
 export interface MessageStore {
   /**
    * Keeps a message and resolves when it is on disk, not before. A known sha changes nothing.
-   * @returns the very same object where the message is new, otherwise the message as it was first stored.
+   * @returns undefined where the message is new, otherwise the message as it was first stored.
    */
-  add(message: StoredMessage): Promise<StoredMessage>;
+  add(message: StoredMessage): Promise<StoredMessage | undefined>;
 
   find(sha: Sha): Promise<StoredMessage | undefined>;
 
-  /** Messages with their content. The page ends early, but never empty, once it holds `maxBytes` bytes of content. */
+  /** Messages with their texts. The page ends early, but never empty, once its texts have `maxBytes` bytes of UTF-8. */
   page(request: StorePageRequest, maxBytes: number): Promise<StorePage<StoredMessage>>;
 
-  /** Messages without their content, which is not read. */
+  /** Messages without their texts, which are not read. */
   summaryPage(request: StorePageRequest): Promise<StorePage<MessageSummary>>;
 
   /** Every sha stored at the time of the call, oldest first, in pages; holds no lock while the caller is slow. */

@@ -20,15 +20,16 @@ export interface Message extends MessageSummary {
   readonly text: string;
 }
 
-/** A message as stores keep it: the text as its UTF-8 bytes, because NUL is legal and the sha is defined on bytes. */
+/**
+ * A message as stores take it and give it back; what comes back has yet to be checked. A store keeps the text as its
+ * UTF-8 bytes, because NUL is legal in it and the sha is defined on bytes.
+ */
 export interface StoredMessage {
   readonly sha: Sha;
-  readonly content: Uint8Array;
+  readonly text: string;
   /** Milliseconds since the Unix epoch. */
   readonly createdAt: number;
 }
-
-const utf8Encoder = new TextEncoder();
 
 const shaPattern = /^[0-9a-f]{64}$/;
 
@@ -42,8 +43,8 @@ export function parseSha(value: unknown): Sha {
   throw new AppError('BAD_USER_INPUT', 'A sha is 64 lowercase hexadecimal digits.');
 }
 
-export function shaOf(content: Uint8Array): Sha {
-  return hash('sha256', content, 'hex') as Sha;
+export function shaOf(text: string): Sha {
+  return hash('sha256', text, 'hex') as Sha;
 }
 
 export function tooLarge(maxBytes: number): AppError {
@@ -51,37 +52,35 @@ export function tooLarge(maxBytes: number): AppError {
 }
 
 /**
- * Text to bytes to sha: the one text check of both doors.
+ * The one text check of both doors, and the sha of what passes it.
  *
  * Nothing is trimmed, normalised or repaired. A lone surrogate has no UTF-8 form, and encoders would quietly turn
  * every one of them into U+FFFD, giving different texts one sha; so such a text is refused.
  *
  * @throws AppError BAD_USER_INPUT for ill-formed Unicode, BODY_TOO_LARGE above `maxBytes` bytes of UTF-8.
  */
-export function encodeMessage(text: string, maxBytes: number, createdAt: number): StoredMessage {
-  // No UTF-16 unit takes less than one byte of UTF-8, so this spares encoding what is too long anyway.
+export function createMessage(text: string, maxBytes: number, createdAt: number): StoredMessage {
+  // No UTF-16 unit takes less than one byte of UTF-8, so this spares measuring what is too long anyway.
   if (text.length > maxBytes) throw tooLarge(maxBytes);
   if (!text.isWellFormed()) {
     throw new AppError('BAD_USER_INPUT', 'The message is not well-formed Unicode: it has a lone surrogate.');
   }
-  const content = utf8Encoder.encode(text);
-  if (content.byteLength > maxBytes) throw tooLarge(maxBytes);
-  return { sha: shaOf(content), content, createdAt };
+  if (Buffer.byteLength(text) > maxBytes) throw tooLarge(maxBytes);
+  return { sha: shaOf(text), text, createdAt };
 }
 
 /**
- * Bytes back to text, after re-hashing them: a store can rot, and what rotted is never served.
+ * What a store gave back, after hashing it again: a store can rot, and what rotted is never served. Bytes that are no
+ * UTF-8 any more come back as U+FFFD, which the original did not have there, so that they do not pass either.
  *
- * @throws AppError INTEGRITY_ERROR when the bytes do not have the sha that they are kept under.
+ * @throws AppError INTEGRITY_ERROR when the text does not have the sha that it is kept under.
  */
-export function decodeMessage(stored: StoredMessage): Message {
-  const { sha, content } = stored;
-  if (shaOf(content) !== sha) throw new AppError('INTEGRITY_ERROR');
-  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8');
-  return toMessage(stored, text);
+export function verifyMessage(stored: StoredMessage): Message {
+  if (shaOf(stored.text) !== stored.sha) throw new AppError('INTEGRITY_ERROR');
+  return toMessage(stored);
 }
 
-/** A message of which the text is known already. */
-export function toMessage({ sha, content, createdAt }: StoredMessage, text: string): Message {
-  return { sha, text, bytes: content.byteLength, createdAt: new Date(createdAt) };
+/** @param stored known to be sound. */
+export function toMessage({ sha, text, createdAt }: StoredMessage): Message {
+  return { sha, text, bytes: Buffer.byteLength(text), createdAt: new Date(createdAt) };
 }

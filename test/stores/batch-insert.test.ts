@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { encodeMessage, type Sha, type StoredMessage } from '../../src/messages/message.ts';
+import { createMessage, type Sha, type StoredMessage } from '../../src/messages/message.ts';
 import { createBatchInsert } from '../../src/stores/sqlite/batch-insert.ts';
 import { MEMORY_PATH, openConnection } from '../../src/stores/sqlite/connection.ts';
 import { migrate } from '../../src/stores/sqlite/migrations.ts';
@@ -7,7 +7,7 @@ import { dispose, disposeLeftovers } from '../support/leftovers.ts';
 
 afterEach(disposeLeftovers);
 
-const message = (text: string): StoredMessage => encodeMessage(text, 1_000_000, 1_000);
+const message = (text: string): StoredMessage => createMessage(text, 1_000_000, 1_000);
 
 function openMigrated(): DatabaseSync {
   const db = openConnection({ path: MEMORY_PATH, busyTimeoutMs: 0 });

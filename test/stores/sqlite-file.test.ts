@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { encodeMessage, type StoredMessage } from '../../src/messages/message.ts';
+import { createMessage, type StoredMessage } from '../../src/messages/message.ts';
 import type { MessageStore } from '../../src/messages/message.store.ts';
 import { openStore } from '../../src/stores/open-store.ts';
 import { openConnection, readPragma } from '../../src/stores/sqlite/connection.ts';
@@ -9,7 +9,7 @@ import { dispose, disposeLeftovers, temporaryFolder } from '../support/leftovers
 
 afterEach(disposeLeftovers);
 
-const message = (text: string): StoredMessage => encodeMessage(text, 1_000_000, 1_000);
+const message = (text: string): StoredMessage => createMessage(text, 1_000_000, 1_000);
 
 async function open(path: string): Promise<MessageStore> {
   const store = await openStore({ kind: 'sqlite', path });
@@ -49,7 +49,35 @@ test('messages, their order and their times outlive the process', async () => {
   await first.close();
   const second = await open(path);
   const { items } = await second.page({ direction: 'forward', cursor: undefined, limit: 10 }, 1_000);
-  expect(items.map(({ content, createdAt }) => [Buffer.from(content).toString(), createdAt])).toEqual([['z', 1_000], ['a', 1_000], ['m', 1_000]]); // prettier-ignore
+  expect(items.map(({ text, createdAt }) => [text, createdAt])).toEqual([['z', 1_000], ['a', 1_000], ['m', 1_000]]); // prettier-ignore
+});
+
+test('reads that share a snapshot see what was acknowledged in the meantime', async () => {
+  const store = await open(join(temporaryFolder(), 'x.db'));
+  for (let index = 0; index < 20; index++) {
+    const added = message(`text ${index}`);
+    const adding = store.add(added);
+    setImmediate(() => {
+      void store.find(message('absent').sha);
+      // The commit happens while this turn of the event loop, and with it the snapshot, goes on.
+      const end = performance.now() + 20;
+      while (performance.now() < end);
+    });
+    await adding;
+    expect(await store.find(added.sha)).toEqual(added);
+  }
+});
+
+test('what one process has acknowledged, another sees from its next turn on', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const [one, other] = [await open(path), await open(path)];
+  for (let index = 0; index < 100; index++) {
+    const added = message(`text ${index}`);
+    await one.find(added.sha);
+    await other.add(added);
+    await new Promise(setImmediate);
+    expect(await one.find(added.sha)).toEqual(added);
+  }
 });
 
 test('two processes may have one file open: both write, both see everything', async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { encodeMessage } from '../../src/messages/message.ts';
+import { createMessage } from '../../src/messages/message.ts';
 import { migrate } from '../../src/stores/sqlite/migrations.ts';
 import { openConnection } from '../../src/stores/sqlite/connection.ts';
 import { ThreadWriter } from '../../src/stores/sqlite/writer.ts';
@@ -16,10 +16,10 @@ function migratedFile(): string {
 
 test('a program fault in the thread fails every write, says so once for all, and does not hold up the end', async () => {
   const writer = await ThreadWriter.start(migratedFile());
-  const good = encodeMessage('good', 100, 0);
+  const good = createMessage('good', 100, 0);
   await writer.add(good);
   // SQLite has no such type: node:sqlite refuses to bind it, which is no failure of the store.
-  const broken = { ...encodeMessage('broken', 100, 0), createdAt: {} as unknown as number };
+  const broken = { ...createMessage('broken', 100, 0), createdAt: {} as unknown as number };
   await expect(writer.add(broken)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   await expect(writer.failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   expect(writer.failure).toMatchObject({ code: 'STORE_UNAVAILABLE' });

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StoredMessage } from '../../messages/message.ts';
-import { FIND_SQL, toKey, toStoredMessage } from './rows.ts';
+import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
 import { isLackOfRoom, toPassingFailure, type SqliteFailure } from './sqlite-error.ts';
 import { beginWrite } from './write-lock.ts';
 
@@ -18,16 +18,16 @@ export type BatchOutcome = ReadonlyMap<number, StoredMessage | SqliteFailure>;
  */
 export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredMessage[]) => BatchOutcome {
   const insert = db.prepare(
-    'INSERT INTO message (sha, created_at, content) VALUES (?, ?, ?) ON CONFLICT (sha) DO NOTHING',
+    'INSERT INTO message (sha, created_at, content) VALUES (?, ?, CAST(? AS BLOB)) ON CONFLICT (sha) DO NOTHING',
   );
-  const find = db.prepare(FIND_SQL);
+  const find = prepare(db, FIND_SQL);
 
   /** @returns undefined when the message is new, else what was there before. */
-  function insertOne({ sha, createdAt, content }: StoredMessage): StoredMessage | undefined {
+  function insertOne({ sha, createdAt, text }: StoredMessage): StoredMessage | undefined {
     const key = toKey(sha);
-    if (insert.run(key, createdAt, content).changes === 1) return undefined;
-    const row = find.get(key);
-    return row && toStoredMessage(sha, row);
+    if (insert.run(key, createdAt, text).changes === 1) return undefined;
+    const [firstCreatedAt, firstText] = find.get(key) as unknown as FoundRow;
+    return { sha, text: firstText, createdAt: firstCreatedAt };
   }
 
   /** @throws what SQLite threw when nothing of the batch is stored. */

@@ -1,11 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { AppError } from '../../errors.ts';
 import type { MessageSummary, Sha, StoredMessage } from '../../messages/message.ts';
 import type { MessageStore, StorePage, StorePageRequest } from '../../messages/message.store.ts';
 import { createBatchInsert } from './batch-insert.ts';
 import { createPrivateFile, MEMORY_PATH, openConnection } from './connection.ts';
 import { migrate } from './migrations.ts';
-import { FIND_SQL, toKey, toStoredMessage, toSummary } from './rows.ts';
+import { PageReader } from './page-reader.ts';
+import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
+import { noSnapshot, TurnSnapshot, type Snapshot } from './snapshot.ts';
 import { toSqliteFailure, toStoreError } from './sqlite-error.ts';
 import { ThreadWriter, type Writer } from './writer.ts';
 
@@ -21,7 +22,7 @@ export async function openSqliteStore(path: string): Promise<MessageStore> {
   migrate(migrating);
   const reader = openConnection({ path, readOnly: true, busyTimeoutMs: READ_TIMEOUT_MS });
   try {
-    return new SqliteStore(reader, await ThreadWriter.start(path));
+    return new SqliteStore(reader, await ThreadWriter.start(path), new TurnSnapshot(reader));
   } catch (error) {
     reader.close();
     throw error;
@@ -32,7 +33,7 @@ export async function openSqliteStore(path: string): Promise<MessageStore> {
 export function openMemoryStore(): MessageStore {
   const db = openConnection({ path: MEMORY_PATH, busyTimeoutMs: 0 });
   migrate(db);
-  return new SqliteStore(db, createDirectWriter(db));
+  return new SqliteStore(db, createDirectWriter(db), noSnapshot);
 }
 
 function createDirectWriter(db: DatabaseSync): Writer {
@@ -42,9 +43,9 @@ function createDirectWriter(db: DatabaseSync): Writer {
     failed: new Promise(() => undefined),
     add: (message) =>
       answer(() => {
-        const known = batchInsert([message]).get(0) ?? message;
-        if ('errcode' in known) throw toStoreError(known);
-        return known;
+        const outcome = batchInsert([message]).get(0);
+        if (outcome && 'errcode' in outcome) throw toStoreError(outcome);
+        return outcome;
       }),
     close: () => Promise.resolve(),
   };
@@ -53,60 +54,52 @@ function createDirectWriter(db: DatabaseSync): Writer {
 class SqliteStore implements MessageStore {
   readonly #db: DatabaseSync;
   readonly #writer: Writer;
+  readonly #snapshot: Snapshot;
   readonly #find: StatementSync;
-  readonly #findSeq: StatementSync;
   readonly #lastSeq: StatementSync;
-  readonly #pages: Record<StorePageRequest['direction'], StatementSync>;
-  readonly #summaryPages: Record<StorePageRequest['direction'], StatementSync>;
+  readonly #pages: PageReader;
   readonly #shaRange: StatementSync;
 
-  constructor(db: DatabaseSync, writer: Writer) {
+  constructor(db: DatabaseSync, writer: Writer, snapshot: Snapshot) {
     this.#db = db;
     this.#writer = writer;
-    this.#find = db.prepare(FIND_SQL);
-    this.#findSeq = db.prepare('SELECT seq FROM message WHERE sha = ?');
-    this.#lastSeq = db.prepare('SELECT max(seq) AS seq FROM message');
-    this.#pages = preparePages(db, 'lower(hex(sha)) AS sha, created_at, content');
-    // SQLite knows the length of a BLOB without reading it.
-    this.#summaryPages = preparePages(db, 'lower(hex(sha)) AS sha, created_at, length(content) AS bytes');
-    this.#shaRange = db.prepare(
+    this.#snapshot = snapshot;
+    this.#find = prepare(db, FIND_SQL);
+    this.#lastSeq = prepare(db, 'SELECT max(seq) FROM message');
+    this.#pages = new PageReader(db);
+    this.#shaRange = prepare(
+      db,
       'SELECT seq, lower(hex(sha)) FROM message WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
     );
-    this.#shaRange.setReturnArrays(true);
   }
 
-  add(message: StoredMessage): Promise<StoredMessage> {
-    return this.#writer.add(message);
+  async add(message: StoredMessage): Promise<StoredMessage | undefined> {
+    const known = await this.#writer.add(message);
+    // What is read after the answer must see it.
+    this.#snapshot.end();
+    return known;
   }
 
   find(sha: Sha): Promise<StoredMessage | undefined> {
-    return answer(() => {
-      const row = this.#find.get(toKey(sha));
-      return row && toStoredMessage(sha, row);
+    return this.#read(() => {
+      const row = this.#find.get(toKey(sha)) as FoundRow | undefined;
+      return row && { sha, text: row[1], createdAt: row[0] };
     });
   }
 
   page(request: StorePageRequest, maxBytes: number): Promise<StorePage<StoredMessage>> {
-    return answer(() => {
-      let bytes = 0;
-      return this.#readPage(this.#pages[request.direction], request, (row) => {
-        if (bytes >= maxBytes) return undefined;
-        const message = toStoredMessage(row['sha'] as Sha, row);
-        bytes += message.content.byteLength;
-        return message;
-      });
-    });
+    return this.#read(() => this.#pages.readMessages(request, maxBytes));
   }
 
   summaryPage(request: StorePageRequest): Promise<StorePage<MessageSummary>> {
-    return answer(() => this.#readPage(this.#summaryPages[request.direction], request, toSummary));
+    return this.#read(() => this.#pages.readSummaries(request));
   }
 
   async *shas(): AsyncGenerator<readonly Sha[]> {
-    const last = await answer(() => this.#lastSeq.get()?.['seq'] as number | null);
+    const last = await this.#read(() => this.#readLastSeq());
     let seq = 0;
     while (last !== null && seq < last) {
-      const rows = await answer(() => this.#shaRange.all(seq, last, SHAS_PER_READ) as unknown as [number, Sha][]);
+      const rows = await this.#read(() => this.#shaRange.all(seq, last, SHAS_PER_READ) as unknown as [number, Sha][]);
       yield rows.map(([, sha]) => sha);
       seq = rows.at(-1)?.[0] ?? last;
     }
@@ -119,47 +112,27 @@ class SqliteStore implements MessageStore {
   ping(): Promise<void> {
     // Not a race with `failed`: a promise that never settles would keep every health check's reaction for ever.
     if (this.#writer.failure) return Promise.reject(this.#writer.failure);
-    return answer(() => void this.#lastSeq.get());
+    return this.#read(() => void this.#readLastSeq());
   }
 
   async close(): Promise<void> {
+    this.#snapshot.end();
     // The last connection to close moves the log into the file, and only one that may write can do that.
     this.#db.close();
     await this.#writer.close();
   }
 
-  /** Reads one row more than asked to know whether there are more; `toItem` ends the page early with undefined. */
-  #readPage<Item>(
-    statement: StatementSync,
-    { direction, cursor, limit }: StorePageRequest,
-    toItem: (row: Record<string, unknown>) => Item | undefined,
-  ): StorePage<Item> {
-    const items: Item[] = [];
-    let hasMore = false;
-    for (const row of statement.iterate(this.#seqOf(cursor, direction), limit + 1)) {
-      const item = items.length < limit ? toItem(row) : undefined;
-      if (item === undefined) {
-        hasMore = true;
-        break;
-      }
-      items.push(item);
-    }
-    return { items: direction === 'forward' ? items : items.reverse(), hasMore };
+  #read<Result>(read: () => Result): Promise<Result> {
+    return answer(() => {
+      this.#snapshot.begin();
+      return read();
+    });
   }
 
-  #seqOf(cursor: Sha | undefined, direction: StorePageRequest['direction']): number {
-    if (cursor === undefined) return direction === 'forward' ? 0 : Number.MAX_SAFE_INTEGER;
-    const row = this.#findSeq.get(toKey(cursor));
-    if (row === undefined) throw new AppError('BAD_USER_INPUT', 'The cursor is not the sha of a stored message.');
-    return row['seq'] as number;
+  #readLastSeq(): number | null {
+    const [seq] = this.#lastSeq.get() as unknown as [number | null];
+    return seq;
   }
-}
-
-function preparePages(db: DatabaseSync, columns: string): Record<StorePageRequest['direction'], StatementSync> {
-  return {
-    forward: db.prepare(`SELECT ${columns} FROM message WHERE seq > ? ORDER BY seq LIMIT ?`),
-    backward: db.prepare(`SELECT ${columns} FROM message WHERE seq < ? ORDER BY seq DESC LIMIT ?`),
-  };
 }
 
 /** node:sqlite answers at once; this gives its answer, or its failure, the asynchronous shape of the port. */

@@ -8,18 +8,19 @@ import type { WriterData, WriterReply, WriterRequest } from './writer.thread.ts'
 
 /** Bounds one transaction, and with it how long a reply may wait for its neighbours. */
 const MAX_BATCH_MESSAGES = 512;
-const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+/** In UTF-16 units of text. */
+const MAX_BATCH_LENGTH = 16 * 1024 * 1024;
 
 interface PendingWrite {
   readonly message: StoredMessage;
-  readonly resolve: (stored: StoredMessage) => void;
+  readonly resolve: (known: StoredMessage | undefined) => void;
   readonly reject: (error: AppError) => void;
 }
 
 /** Where a store sends its writes. */
 export interface Writer {
-  /** Resolves when the message is on disk, with the message as first stored. */
-  add(message: StoredMessage): Promise<StoredMessage>;
+  /** As the store's own `add`. */
+  add(message: StoredMessage): Promise<StoredMessage | undefined>;
   /** Why nothing can be written any more, or undefined. */
   readonly failure: AppError | undefined;
   /** Never resolves; rejects with `failure` when it happens. */
@@ -80,7 +81,7 @@ export class ThreadWriter implements Writer {
     return this.#failed.promise;
   }
 
-  add(message: StoredMessage): Promise<StoredMessage> {
+  add(message: StoredMessage): Promise<StoredMessage | undefined> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#queue.push({ message, resolve, reject });
@@ -102,20 +103,19 @@ export class ThreadWriter implements Writer {
   }
 
   #takeBatch(): PendingWrite[] {
-    let bytes = 0;
+    let length = 0;
     const end = this.#queue.findIndex(({ message }, index) => {
-      bytes += message.content.byteLength;
-      return index === MAX_BATCH_MESSAGES || (index > 0 && bytes > MAX_BATCH_BYTES);
+      length += message.text.length;
+      return index === MAX_BATCH_MESSAGES || (index > 0 && length > MAX_BATCH_LENGTH);
     });
     return this.#queue.splice(0, end === -1 ? this.#queue.length : end);
   }
 
   #settle(reply: WriterReply): void {
-    this.#batch.forEach(({ message, resolve, reject }, index) => {
-      const known = reply.get(index);
-      if (known === undefined) resolve(message);
-      else if ('errcode' in known) reject(toStoreError(known));
-      else resolve(known);
+    this.#batch.forEach(({ resolve, reject }, index) => {
+      const outcome = reply.get(index);
+      if (outcome && 'errcode' in outcome) reject(toStoreError(outcome));
+      else resolve(outcome);
     });
     this.#sendNext();
   }
