@@ -7,7 +7,8 @@ export const Sha256 = new GraphQLScalarType<Sha, string>({
   name: 'Sha256',
   description: "64 lowercase hexadecimal digits: the SHA-256 of the text's UTF-8 bytes.",
   parseValue: parseSha,
-  serialize: parseSha,
+  // What goes out is a Sha by its type.
+  serialize: (sha) => sha as Sha,
 });
 
 // simpleResolvers: fields are read as plain properties, without a wrapper per field and item.
