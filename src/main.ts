@@ -2,6 +2,7 @@
 import cluster from 'node:cluster';
 import { ConfigError, describeSettings, parseConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const EXIT_USAGE = 64;
@@ -55,6 +56,7 @@ function untilTold(logger: Logger): Promise<unknown> {
 
 /** This process answers requests: the only one, or a worker. */
 async function serveAlone(config: Config, logger: Logger, told: Promise<unknown>): Promise<void> {
+  boundYoungGeneration();
   const { createApp } = await import('./app.ts');
   const app = createApp(config, { logger, announces: cluster.isPrimary });
   await app.start();

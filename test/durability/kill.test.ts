@@ -7,7 +7,6 @@ import { Client } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { answeringPid, answeringPids, spawnService, type ServiceProcess } from '../support/process.ts';
 import { createTestCertificate, settingsFor } from '../support/service.ts';
-import { untilGone } from '../support/until-gone.ts';
 
 /** Of each kind; KILL_CYCLES=2000 for a campaign. */
 const CYCLES = Number(process.env['KILL_CYCLES'] ?? 6);

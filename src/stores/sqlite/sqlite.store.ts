@@ -13,7 +13,7 @@ import { ThreadWriter, type Writer } from './writer.ts';
 /** Reads happen in the event loop and wait for nobody for long: in WAL mode a writer does not block a reader. */
 const READ_TIMEOUT_MS = 100;
 const MIGRATION_TIMEOUT_MS = 10_000;
-const SHAS_PER_READ = 1000;
+const SHAS_PER_READ = 250;
 
 /** Opens a file, or makes it; resolves when it can be read and written. */
 export async function openSqliteStore(path: string): Promise<MessageStore> {

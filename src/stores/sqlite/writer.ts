@@ -11,6 +11,9 @@ const MAX_BATCH_MESSAGES = 512;
 /** In UTF-16 units of text. */
 const MAX_BATCH_LENGTH = 16 * 1024 * 1024;
 
+/** The thread makes little garbage; V8 would let its heap for it grow as large as the service's own. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8 };
+
 interface PendingWrite {
   readonly message: StoredMessage;
   readonly resolve: (known: StoredMessage | undefined) => void;
@@ -67,7 +70,7 @@ export class ThreadWriter implements Writer {
     const file = new URL(`./writer.thread${extname(import.meta.url)}`, import.meta.url);
     const { port1: port, port2 } = new MessageChannel();
     const workerData: WriterData = { path, port: port2 };
-    const thread = new Worker(file, { workerData, transferList: [port2] });
+    const thread = new Worker(file, { workerData, transferList: [port2], resourceLimits: RESOURCE_LIMITS });
     const ended = once(thread, 'exit').then(() => Promise.reject(new Error('the writer thread ended')));
     await Promise.race([once(port, 'message'), ended]);
     return new ThreadWriter(thread, port);
