@@ -1,11 +1,13 @@
 /** One row of the error table: what a code means to a client and to the log. */
-interface ErrorRow {
+export interface ErrorRow {
   /** HTTP status of the REST answer, and of a GraphQL answer that has no data. */
   readonly status: number;
   /** The public sentence, unless the place that throws knows a better one. */
   readonly sentence: string;
   /** `silent`: the access line says enough; the others also log the error itself. */
   readonly level: 'silent' | 'warn' | 'error';
+  /** Seconds after which a client may try again (RFC 9110, 10.2.3). */
+  readonly retryAfter?: number;
 }
 
 /**
@@ -34,7 +36,7 @@ export const errorTable = {
     sentence: 'The stored message does not match its digest and is not served.',
     level: 'error',
   },
-  STORE_BUSY: { status: 503, sentence: 'The store is busy; try again in a moment.', level: 'warn' },
+  STORE_BUSY: { status: 503, sentence: 'The store is busy; try again in a moment.', level: 'warn', retryAfter: 1 },
   STORE_UNAVAILABLE: { status: 503, sentence: 'The store is unavailable.', level: 'error' },
   STORE_FULL: { status: 507, sentence: 'The store is full; nothing was stored.', level: 'error' },
 } as const satisfies Record<string, ErrorRow>;

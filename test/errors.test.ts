@@ -25,6 +25,7 @@ test('every code of the table comes out of both doors with its sentence and stat
     const { status, sentence } = errorTable[code];
     const rest = await service.client.get(`/messages/${SHA}`);
     expect(rest).toMatchObject({ status, json: { error: sentence, code, requestId: rest.headers['x-request-id'] } });
+    expect(rest.headers['retry-after']).toBe(code === 'STORE_BUSY' ? '1' : undefined);
     const graphql = await lookUp(service);
     expect(graphql.json).toMatchObject({
       data: { messageBySha: null },

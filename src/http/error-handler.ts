@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
-import { AppError, errorTable, toAppError } from '../errors.ts';
+import { AppError, errorTable, toAppError, type ErrorRow } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { requestIdOf } from './request-id.ts';
 import { JSON_TYPE, send } from './send.ts';
@@ -39,9 +39,11 @@ export function errorHandler(logger: Logger, formatFor: (req: Request) => ErrorF
       return;
     }
     const { contentType, present } = formatFor(req);
+    const { status, retryAfter }: ErrorRow = errorTable[error.code];
+    if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
     const body = JSON.stringify(present(error, requestIdOf(res)));
     if (error.code === 'BODY_TOO_LARGE' && !req.complete) refuseBody(req, res, contentType, body);
-    else send(res, errorTable[error.code].status, contentType, body);
+    else send(res, status, contentType, body);
   };
 }
 

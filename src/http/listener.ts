@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import type { Express } from 'express';
 import { createServer, type Server } from 'node:https';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { answerClientError } from './client-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
+import { createMessageClasses } from './express-messages.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 const SWEEP_MS = 100;
@@ -50,8 +52,8 @@ export class Listener {
   readonly #answeredEarly = new WeakSet<Duplex>();
   #unfollowTicketKeys: () => void = () => undefined;
 
-  constructor({ cert, key }: TlsFiles, handler: RequestListener) {
-    this.#server = createServer({ ...options, cert, key });
+  constructor({ cert, key }: TlsFiles, app: Express) {
+    this.#server = createServer({ ...options, ...createMessageClasses(app), cert, key });
     this.#server.setTimeout(SOCKET_TIMEOUT_MS);
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.on('connection', (socket: Socket) => {
@@ -65,7 +67,7 @@ export class Listener {
         if (!req.complete) this.#answeredEarly.add(req.socket);
       });
       if (!this.#server.listening) res.shouldKeepAlive = false;
-      handler(req, res);
+      app(req, res);
     };
     this.#server.on('request', serve);
     // Whoever reads the body says when it should come; see body.ts.
