@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeMessage, shaOf, type StoredMessage } from '../../src/messages/message.ts';
+import { openStore } from '../../src/stores/open-store.ts';
+import { Client } from '../support/client.ts';
+import { dispose, disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
+import { spawnService } from '../support/process.ts';
+import { createTestCertificate, settingsFor } from '../support/service.ts';
+
+afterEach(disposeLeftovers);
+
+const message = (text: string): StoredMessage => encodeMessage(text, 1_000_000, 1_000);
+
+/** A process that holds the lock for writing until it is told to end. */
+async function holdWriteLock(path: string): Promise<() => Promise<unknown>> {
+  const program = `
+    const db = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(path)});
+    db.exec('BEGIN IMMEDIATE');
+    console.log('held');
+    process.stdin.resume().on('end', () => db.close());`;
+  const holder = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  dispose(() => holder.kill('SIGKILL'));
+  await once(holder.stdout, 'data');
+  return () => {
+    const exited = once(holder, 'exit');
+    holder.stdin.end();
+    return exited;
+  };
+}
+
+/** Two services on one file, and clients of theirs in turn. */
+async function startTwo(clientCount: number): Promise<{ clients: Client[]; file: string }> {
+  const certificate = await createTestCertificate();
+  const cwd = temporaryFolder();
+  const services = [1, 2].map(() => spawnService({ env: settingsFor(certificate), cwd }));
+  const urls = await Promise.all(services.map(({ url }) => url));
+  const clients = Array.from({ length: clientCount }, (_, index) => new Client(urls[index % 2] ?? '', certificate.ca));
+  dispose(() => {
+    for (const client of clients) client.close();
+  });
+  return { clients, file: join(cwd, 'x.db') };
+}
+
+test('a lock that another process holds too long is STORE_BUSY; the event loop and reads do not wait for it', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const store = await openStore({ kind: 'sqlite', path });
+  dispose(() => store.close());
+  const { sha } = await store.add(message('before'));
+  const release = await holdWriteLock(path);
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  const begun = performance.now();
+  const answered = new AbortController();
+  const blocked = store.add(message('blocked')).finally(() => {
+    answered.abort();
+  });
+  blocked.catch(() => undefined);
+  let reads = 0;
+  for (; !answered.signal.aborted; reads++) {
+    expect(await store.find(sha)).toBeDefined();
+    await sleep(5);
+  }
+  await expect(blocked).rejects.toMatchObject({ code: 'STORE_BUSY' });
+  delay.disable();
+  expect(performance.now() - begun).toBeGreaterThan(4_900);
+  expect(performance.now() - begun).toBeLessThan(7_000);
+  expect(delay.max / 1e6).toBeLessThan(100);
+  expect(reads).toBeGreaterThan(100);
+  // Busy is no failure: the store is ready, and writes when the lock is free, also while it is waited for.
+  await store.ping();
+  const waiting = store.add(message('waiting'));
+  await release();
+  await waiting;
+}, 20_000);
+
+test('64 clients of two processes post the same text at once, many times: 201 for all, one row each', async () => {
+  const { clients } = await startTwo(64);
+  const texts = Array.from({ length: 20 }, (_, round) => `the same, round ${round}`);
+  for (const text of texts) {
+    const answers = await Promise.all(
+      clients.map((client) => client.post('/messages', JSON.stringify({ message: text }))),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(new Set(answers.map(({ json }) => (json as { digest: string }).digest)).size).toBe(1);
+  }
+  for (const client of clients.slice(0, 2)) {
+    const { digestList } = (await client.get('/messages')).json as { digestList: string[] };
+    expect(digestList).toEqual(texts.map((text) => shaOf(Buffer.from(text))));
+  }
+}, 60_000);
+
+test('the log stays below 64 MiB while two processes write without a pause and a list is read slowly', async () => {
+  const { clients, file } = await startTwo(16);
+  const [reader] = clients as [Client];
+  // Its answer is never read.
+  const slow = request(`${reader.url}/messages`, { agent: reader.agent }).end();
+  slow.on('error', () => undefined).on('response', (response) => response.pause());
+  dispose(() => slow.destroy());
+  let [written, peak] = [0, 0];
+  const write = async (client: Client, writer: number): Promise<void> => {
+    for (let index = 0; written < 120 * 1024 * 1024; index++) {
+      const text = `${writer}/${index} `.padEnd(250_000, 'x');
+      written += text.length;
+      expect((await client.post('/messages', JSON.stringify({ message: text }))).status).toBe(201);
+      peak = Math.max(peak, statSync(`${file}-wal`).size);
+    }
+  };
+  await Promise.all(clients.map(write));
+  expect(statSync(file).size).toBeGreaterThan(64 * 1024 * 1024);
+  expect(peak).toBeLessThan(64 * 1024 * 1024);
+  console.info(`${written >> 20} MiB written, the log had at most ${peak >> 20} MiB`);
+}, 120_000);
