@@ -3,6 +3,7 @@ import { createMessage, type Sha, type StoredMessage } from '../../src/messages/
 import { createBatchInsert } from '../../src/stores/sqlite/batch-insert.ts';
 import { MEMORY_PATH, openConnection } from '../../src/stores/sqlite/connection.ts';
 import { migrate } from '../../src/stores/sqlite/migrations.ts';
+import { createBeginWrite } from '../../src/stores/sqlite/write-lock.ts';
 import { dispose, disposeLeftovers } from '../support/leftovers.ts';
 
 afterEach(disposeLeftovers);
@@ -28,7 +29,7 @@ test.each([0, 1, 2])('a message that the schema refuses fails alone, at place %i
   const db = openMigrated();
   const batch = [message('one'), message('two')];
   batch.splice(place, 0, { ...message('refused'), sha: 'ab' as Sha });
-  const outcome = createBatchInsert(db)(batch);
+  const outcome = createBatchInsert(db, createBeginWrite(db))(batch);
   expect([...outcome]).toEqual([[place, { errcode: 275, message: 'CHECK constraint failed: length(sha) = 32' }]]);
   expect(textsIn(db)).toEqual(['one', 'two']);
   expect(db.isTransaction).toBe(false);
@@ -36,7 +37,7 @@ test.each([0, 1, 2])('a message that the schema refuses fails alone, at place %i
 
 test('a failure that undoes the transaction, but is not for lack of room, fails the batch, and only this one', () => {
   const db = openMigrated();
-  const batchInsert = createBatchInsert(db);
+  const batchInsert = createBatchInsert(db, createBeginWrite(db));
   db.exec(`CREATE TRIGGER refuse BEFORE INSERT ON message WHEN NEW.content = CAST('bad' AS BLOB)
            BEGIN SELECT RAISE(ROLLBACK, 'refused'); END`);
   const outcome = batchInsert([message('one'), message('bad'), message('two')]);
@@ -48,7 +49,7 @@ test('a failure that undoes the transaction, but is not for lack of room, fails 
 
 test('where there is no room for the whole batch, what fits is kept and only the rest fails', () => {
   const db = openMigrated();
-  const batchInsert = createBatchInsert(db);
+  const batchInsert = createBatchInsert(db, createBeginWrite(db));
   db.exec('PRAGMA max_page_count = 20');
   const big = message('x'.repeat(100_000));
   const known = { ...message('one'), createdAt: 2_000 };

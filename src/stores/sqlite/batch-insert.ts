@@ -2,7 +2,6 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { StoredMessage } from '../../messages/message.ts';
 import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
 import { isLackOfRoom, toPassingFailure, type SqliteFailure } from './sqlite-error.ts';
-import { beginWrite } from './write-lock.ts';
 
 /**
  * What became of the messages of a batch that are not simply new, by their place in it: a known one, as it was first
@@ -16,7 +15,10 @@ export type BatchOutcome = ReadonlyMap<number, StoredMessage | SqliteFailure>;
  * A message that fails by itself does not keep the others from being stored. The function throws only what must end
  * all writing (see `toPassingFailure`).
  */
-export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredMessage[]) => BatchOutcome {
+export function createBatchInsert(
+  db: DatabaseSync,
+  beginWrite: () => void,
+): (messages: readonly StoredMessage[]) => BatchOutcome {
   const insert = db.prepare(
     'INSERT INTO message (sha, created_at, content) VALUES (?, ?, CAST(? AS BLOB)) ON CONFLICT (sha) DO NOTHING',
   );
@@ -33,7 +35,7 @@ export function createBatchInsert(db: DatabaseSync): (messages: readonly StoredM
   /** @throws what SQLite threw when nothing of the batch is stored. */
   function insertTogether(messages: readonly StoredMessage[]): BatchOutcome {
     const outcome = new Map<number, StoredMessage | SqliteFailure>();
-    beginWrite(db);
+    beginWrite();
     messages.forEach((message, index) => {
       try {
         const known = insertOne(message);

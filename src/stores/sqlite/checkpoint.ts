@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { toPassingFailure } from './sqlite-error.ts';
-import { beginWrite } from './write-lock.ts';
 
 /** Pages that the log may gain before they are moved into the file: SQLite's own default. */
 const PAGES_BETWEEN = 1000;
@@ -18,7 +17,7 @@ const READERS_TIMEOUT_MS = 100;
  * Here the function throws when that happens, and nobody may write any more. Without room, or while others keep it
  * from working, it tries again after as many pages as before.
  */
-export function createCheckpoint(db: DatabaseSync): () => void {
+export function createCheckpoint(db: DatabaseSync, beginWrite: () => void): () => void {
   // All processes write to one log: its length is asked of SQLite, not counted. NOOP moves nothing.
   const look = db.prepare('PRAGMA wal_checkpoint(NOOP)');
   let tried = 0;
@@ -31,7 +30,19 @@ export function createCheckpoint(db: DatabaseSync): () => void {
     tried = pages;
     db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     // What another process appends meanwhile is left out, and a log begins anew only once nothing is left of it.
-    if (pages >= MAX_PAGES) emptyLog(db);
+    if (pages >= MAX_PAGES) emptyLog();
+  }
+
+  function emptyLog(): void {
+    // Who has just had the lock gets it again before those who ask every millisecond.
+    beginWrite();
+    db.exec('ROLLBACK');
+    db.exec(`PRAGMA busy_timeout = ${READERS_TIMEOUT_MS}`);
+    try {
+      db.exec('PRAGMA wal_checkpoint(RESTART)');
+    } finally {
+      db.exec('PRAGMA busy_timeout = 0');
+    }
   }
 
   return function checkpointWhenDue() {
@@ -41,16 +52,4 @@ export function createCheckpoint(db: DatabaseSync): () => void {
       toPassingFailure(error);
     }
   };
-}
-
-function emptyLog(db: DatabaseSync): void {
-  // Who has just had the lock gets it again before those who ask every millisecond.
-  beginWrite(db);
-  db.exec('ROLLBACK');
-  db.exec(`PRAGMA busy_timeout = ${READERS_TIMEOUT_MS}`);
-  try {
-    db.exec('PRAGMA wal_checkpoint(RESTART)');
-  } finally {
-    db.exec('PRAGMA busy_timeout = 0');
-  }
 }

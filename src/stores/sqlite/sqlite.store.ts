@@ -8,6 +8,7 @@ import { PageReader } from './page-reader.ts';
 import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
 import { noSnapshot, TurnSnapshot, type Snapshot } from './snapshot.ts';
 import { toSqliteFailure, toStoreError } from './sqlite-error.ts';
+import { createBeginWrite } from './write-lock.ts';
 import { ThreadWriter, type Writer } from './writer.ts';
 
 /** Reads happen in the event loop and wait for nobody for long: in WAL mode a writer does not block a reader. */
@@ -37,7 +38,7 @@ export function openMemoryStore(): MessageStore {
 }
 
 function createDirectWriter(db: DatabaseSync): Writer {
-  const batchInsert = createBatchInsert(db);
+  const batchInsert = createBatchInsert(db, createBeginWrite(db));
   return {
     failure: undefined,
     failed: new Promise(() => undefined),

@@ -3,6 +3,7 @@ import type { StoredMessage } from '../../messages/message.ts';
 import { createBatchInsert, type BatchOutcome } from './batch-insert.ts';
 import { createCheckpoint } from './checkpoint.ts';
 import { openConnection } from './connection.ts';
+import { createBeginWrite } from './write-lock.ts';
 
 /** The thread's half of writer.ts: it owns the writing connection and may block on the disk. */
 
@@ -23,8 +24,9 @@ const OPEN_TIMEOUT_MS = 2000;
 
 const { path, port } = workerData as WriterData;
 const db = openConnection({ path, busyTimeoutMs: OPEN_TIMEOUT_MS });
-const batchInsert = createBatchInsert(db);
-const checkpointWhenDue = createCheckpoint(db);
+const beginWrite = createBeginWrite(db);
+const batchInsert = createBatchInsert(db, beginWrite);
+const checkpointWhenDue = createCheckpoint(db, beginWrite);
 // From here on write-lock.ts waits, in SQLite's place.
 db.exec('PRAGMA busy_timeout = 0');
 
