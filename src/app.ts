@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
 import { CompiledOperations } from './graphql/compiled/operations.ts';
 import { graphqlErrorFormat } from './graphql/error-format.ts';
-import { GRAPHQL_PATH, graphqlRoutes, queryLimitFor } from './graphql/graphql.routes.ts';
+import { createGraphQLRoutes, isGraphQLUrl, queryLimitFor } from './graphql/graphql.routes.ts';
 import { createHotPath } from './graphql/hot-path.ts';
 import { answerLimitFor } from './graphql/operation-limits.ts';
 import { createSchema } from './graphql/schema.ts';
@@ -19,7 +19,7 @@ import { loadTlsFiles } from './http/tls-files.ts';
 import { tooLarge } from './messages/message.ts';
 import { MessageCache } from './messages/message.cache.ts';
 import { MessageResolver } from './messages/message.resolver.ts';
-import { messageRoutes } from './messages/message.routes.ts';
+import { createMessageRoutes } from './messages/message.routes.ts';
 import { MessageService } from './messages/message.service.ts';
 import type { MessageStore } from './messages/message.store.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
@@ -75,21 +75,22 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       await createApollo({ schema: createSchema(new MessageResolver(service)), logger, operations, answerLimit }),
       (started) => started.stop(),
     );
+    const messageRoutes = createMessageRoutes(service, bodyOptions);
+    const graphqlRoutes = createGraphQLRoutes({
+      apollo,
+      hotPath: createHotPath(operations, answerLimit),
+      bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
+    });
+    const greeting = greetingRoutes({
+      url: () => url,
+      curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
+    });
     const handler = createPolicies({
       logger,
       corsOrigins: config.corsOrigins,
-      health: healthRoutes(() => store.ping()),
-      greeting: greetingRoutes({
-        url: () => url,
-        curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
-      }),
-      messages: messageRoutes(service, bodyOptions),
-      graphql: graphqlRoutes({
-        apollo,
-        hotPath: createHotPath(operations, answerLimit),
-        bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
-      }),
-      errorFormatFor: (req) => (req.path === GRAPHQL_PATH ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
+      hotRoutes: [...messageRoutes.hotRoutes, ...graphqlRoutes.hotRoutes],
+      routes: [healthRoutes(() => store.ping()), greeting, messageRoutes.routes, graphqlRoutes.routes],
+      errorFormatFor: (req) => (isGraphQLUrl(req.url) ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
     const listener = opened.adopt(new Listener(tls, handler), (listening) => listening.close(DRAIN_MS));
     url = urlOf(config.host, await listener.listen(config.port, config.host), tls);

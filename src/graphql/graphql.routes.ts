@@ -1,15 +1,15 @@
 import { HeaderMap, type ApolloServer } from '@apollo/server';
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
-import { allowOnly, type Routes } from '../http/routes.ts';
+import { allowOnly, type HotRoute, type Routes } from '../http/routes.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { send } from '../http/send.ts';
 import type { GraphQLContext } from './context.ts';
 import type { HotPath } from './hot-path.ts';
 import { negotiateMediaType, prefersHtml, type MediaType } from './media-type.ts';
 
-export const GRAPHQL_PATH = '/graphql';
+const GRAPHQL_PATH = '/graphql';
 
 /** Apollo's landing page loads Sandbox from Apollo's servers; it gets no more than that needs. */
 const LANDING_PAGE_POLICY = [
@@ -41,6 +41,12 @@ export interface GraphQLRoutesOptions {
   readonly bodyOptions: OperationBodyOptions;
 }
 
+export interface GraphQLRoutes {
+  readonly routes: Routes;
+  /** The plain form of POST. */
+  readonly hotRoutes: readonly HotRoute[];
+}
+
 /** One request for Apollo, after what has to be known before anything runs. */
 interface ApolloRequest {
   /** Of the answer. */
@@ -53,15 +59,15 @@ interface ApolloRequest {
  * The GraphQL door over HTTP: what has to be known before an operation runs (media types, the body), then the operation
  * by the hot path or by Apollo. Accept is looked at first: Apollo would refuse it only after a mutation had run.
  */
-export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): Routes {
-  async function answerGet(req: Request, res: Response): Promise<void> {
+export function createGraphQLRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): GraphQLRoutes {
+  async function answerGet(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const wantsPage = prefersHtml(req.headers.accept);
     const mediaType = wantsPage ? 'text/html' : assertMediaType(req.headers.accept);
     if (wantsPage) res.setHeader('Content-Security-Policy', LANDING_PAGE_POLICY);
     await answerByApollo(req, res, { mediaType, context: createContext(res) });
   }
 
-  async function answerPost(req: Request, res: Response): Promise<void> {
+  async function answerPost(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const mediaType = assertMediaType(req.headers.accept);
     const body = await readOperation(req, res, bodyOptions);
     const context = createContext(res);
@@ -70,14 +76,14 @@ export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOpt
     else send(res, 200, contentTypeOf(mediaType), answer);
   }
 
-  async function answerByApollo(req: Request, res: Response, request: ApolloRequest): Promise<void> {
+  async function answerByApollo(req: IncomingMessage, res: ServerResponse, request: ApolloRequest): Promise<void> {
     const { mediaType, context } = request;
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         // HEAD is answered like GET; Node leaves the body out.
-        method: req.method === 'HEAD' ? 'GET' : req.method,
+        method: req.method === 'POST' ? 'POST' : 'GET',
         headers: toHeaderMap(req).set('accept', mediaType),
-        search: searchOf(req.url),
+        search: searchOf(req.url ?? ''),
         body: request.body,
       },
       context: () => Promise.resolve(context),
@@ -88,12 +94,15 @@ export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOpt
     send(res, status ?? 200, contentTypeOf(mediaType), text);
   }
 
-  return (router) => {
-    router.route(GRAPHQL_PATH).get(answerGet).post(answerPost).all(allowOnly('GET', 'POST'));
+  return {
+    routes(router) {
+      router.route(GRAPHQL_PATH).get(answerGet).post(answerPost).all(allowOnly('GET', 'POST'));
+    },
+    hotRoutes: [{ method: 'POST', template: GRAPHQL_PATH, matches: (url) => url === GRAPHQL_PATH, handle: answerPost }],
   };
 }
 
-function createContext(res: Response): GraphQLContext {
+function createContext(res: ServerResponse): GraphQLContext {
   return { requestId: requestIdOf(res), bytesRead: 0 };
 }
 
@@ -109,7 +118,11 @@ function contentTypeOf(mediaType: string): string {
 }
 
 /** @throws AppError UNSUPPORTED_MEDIA_TYPE unless the body says that it is JSON: a form could come from any site. */
-async function readOperation(req: Request, res: Response, bodyOptions: OperationBodyOptions): Promise<unknown> {
+async function readOperation(
+  req: IncomingMessage,
+  res: ServerResponse,
+  bodyOptions: OperationBodyOptions,
+): Promise<unknown> {
   const mediaType = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation with Content-Type: application/json.');
@@ -120,12 +133,17 @@ async function readOperation(req: Request, res: Response, bodyOptions: Operation
   return body;
 }
 
-function toHeaderMap(req: Request): HeaderMap {
+function toHeaderMap(req: IncomingMessage): HeaderMap {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(req.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
   }
   return headers;
+}
+
+/** Whether a request is at the GraphQL door, whatever became of it. */
+export function isGraphQLUrl(url = ''): boolean {
+  return url === GRAPHQL_PATH || url.startsWith(`${GRAPHQL_PATH}?`);
 }
 
 function searchOf(url: string): string {

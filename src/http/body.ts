@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 
 /** JSON escapes a byte of text with at most six (`\u0001`); the rest is room for what stands around the text. */
@@ -22,7 +22,7 @@ export interface BodyOptions {
  *
  * @throws AppError UNSUPPORTED_MEDIA_TYPE, INVALID_UTF8, INVALID_JSON, or what `tooLarge` makes.
  */
-export async function readJson(req: Request, res: Response, options: BodyOptions): Promise<unknown> {
+export async function readJson(req: IncomingMessage, res: ServerResponse, options: BodyOptions): Promise<unknown> {
   assertPlainUtf8(req);
   const body = await readBody(req, res, options);
   if (body.length === 0) throw new AppError('INVALID_JSON', 'The body is empty; send JSON.');
@@ -37,7 +37,7 @@ export async function readJson(req: Request, res: Response, options: BodyOptions
 }
 
 /** A body in another encoding could only be guessed at; a compressed one could unpack to any size. */
-function assertPlainUtf8(req: Request): void {
+function assertPlainUtf8(req: IncomingMessage): void {
   const encoding = req.headers['content-encoding'] ?? 'identity';
   if (encoding.trim().toLowerCase() !== 'identity') {
     throw new AppError(
@@ -54,7 +54,7 @@ function assertPlainUtf8(req: Request): void {
   }
 }
 
-async function readBody(req: Request, res: Response, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
+async function readBody(req: IncomingMessage, res: ServerResponse, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge();
   // The server leaves this answer to us, so that a body is only asked for when it will be read (RFC 9110, 10.1.1).
   if (req.headers.expect !== undefined && req.httpVersion === '1.1') res.writeContinue();

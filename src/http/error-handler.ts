@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, errorTable, toAppError, type ErrorRow } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { requestIdOf } from './request-id.ts';
@@ -24,18 +24,21 @@ export function logError(logger: Logger, error: AppError, requestId: string): vo
   if (level !== 'silent') logger[level]({ requestId, err: error }, error.code);
 }
 
+/** Answers whatever was thrown. */
+export type AnswerError = (thrown: unknown, req: IncomingMessage, res: ServerResponse) => void;
+
 /**
- * The last policy: whatever was thrown or passed to `next`, in the words of the door that it happened at.
+ * Makes the end of all requests that fail: whatever was thrown, in the words of the door that it happened at.
  * Once headers are out only the connection can tell, so it is cut, and no half of a body looks complete.
  */
-export function errorHandler(logger: Logger, formatFor: (req: Request) => ErrorFormat): ErrorRequestHandler {
-  return function errorHandler(thrown: unknown, req, res, next) {
+export function createAnswerError(logger: Logger, formatFor: (req: IncomingMessage) => ErrorFormat): AnswerError {
+  return function answerError(thrown, req, res) {
     const error = isUndecodablePath(thrown)
       ? new AppError('BAD_REQUEST', 'The path does not decode.')
       : toAppError(thrown);
     logError(logger, error, requestIdOf(res));
     if (res.headersSent) {
-      next(error);
+      res.destroy();
       return;
     }
     const { contentType, present } = formatFor(req);
@@ -56,7 +59,7 @@ function isUndecodablePath(thrown: unknown): boolean {
  * Answers at once, but goes on reading for a moment: closing a connection with unread input resets it, and the client
  * might never see the answer.
  */
-function refuseBody(req: Request, res: Response, contentType: string, body: string): void {
+function refuseBody(req: IncomingMessage, res: ServerResponse, contentType: string, body: string): void {
   res.writeHead(errorTable.BODY_TOO_LARGE.status, {
     'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(body),

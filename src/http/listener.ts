@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import type { Express } from 'express';
 import { createServer, type Server } from 'node:https';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { answerClientError } from './client-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
-import { createMessageClasses } from './express-messages.ts';
+import { AppResponse } from './response.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 const SWEEP_MS = 100;
@@ -44,7 +44,7 @@ const MAX_HEADERS = 100;
 
 /** An HTTPS server that can be stopped without cutting off what it is answering. */
 export class Listener {
-  readonly #server: Server;
+  readonly #server: Server<typeof IncomingMessage, typeof AppResponse>;
   readonly #sockets = new Set<Socket>();
   /** The answers under way. */
   readonly #responses = new Set<ServerResponse>();
@@ -52,22 +52,22 @@ export class Listener {
   readonly #answeredEarly = new WeakSet<Duplex>();
   #unfollowTicketKeys: () => void = () => undefined;
 
-  constructor({ cert, key }: TlsFiles, app: Express) {
-    this.#server = createServer({ ...options, ...createMessageClasses(app), cert, key });
+  constructor({ cert, key }: TlsFiles, handler: RequestListener<typeof IncomingMessage, typeof AppResponse>) {
+    this.#server = createServer({ ...options, ServerResponse: AppResponse, cert, key });
     this.#server.setTimeout(SOCKET_TIMEOUT_MS);
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    const serve = (req: IncomingMessage, res: ServerResponse): void => {
+    const serve = (req: IncomingMessage, res: AppResponse): void => {
       this.#responses.add(res);
       res.on('close', () => {
         this.#responses.delete(res);
         if (!req.complete) this.#answeredEarly.add(req.socket);
       });
       if (!this.#server.listening) res.shouldKeepAlive = false;
-      app(req, res);
+      handler(req, res);
     };
     this.#server.on('request', serve);
     // Whoever reads the body says when it should come; see body.ts.

@@ -1,50 +1,73 @@
 import cors from 'cors';
-import express, { type Express, type Request, type RequestHandler } from 'express';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { IncomingMessage } from 'node:http';
 import { AppError } from '../errors.ts';
 import { accessLog } from '../observability/access-log.ts';
 import type { Logger } from '../observability/logger.ts';
-import { errorHandler, type ErrorFormat } from './error-handler.ts';
+import { createAnswerError, type AnswerError, type ErrorFormat } from './error-handler.ts';
 import { requestId } from './request-id.ts';
-import type { Routes } from './routes.ts';
+import type { AppResponse } from './response.ts';
+import type { HotRoute, Routes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
+
+/** Does its part for a request, and lets it go on. */
+export type Policy = (req: IncomingMessage, res: AppResponse) => void;
 
 export interface PolicyOptions {
   readonly logger: Logger;
   readonly corsOrigins: readonly string[];
-  readonly health: Routes;
-  readonly greeting: Routes;
-  readonly messages: Routes;
-  readonly graphql: Routes;
-  readonly errorFormatFor: (req: Request) => ErrorFormat;
+  readonly hotRoutes: readonly HotRoute[];
+  /** Of all doors and mechanisms, in the order in which a request meets them. */
+  readonly routes: readonly Routes[];
+  readonly errorFormatFor: (req: IncomingMessage) => ErrorFormat;
 }
 
-/** The one ordered list that every request of both doors goes through. */
-export function createPolicies(options: PolicyOptions): Express {
+/** What every request of both doors goes through, in this order. */
+export function createPolicies(options: PolicyOptions): (req: IncomingMessage, res: AppResponse) => void {
+  const policies: readonly Policy[] = [
+    // First, because every later line and error carries it.
+    requestId,
+    // Before anything that can answer, so that there is a line for every answer.
+    accessLog(options.logger),
+    securityHeaders,
+    // Before the routes, so that a page may read errors too; OPTIONS goes on to the route, which knows its methods.
+    corsFor(options.corsOrigins),
+  ];
+  const answerError = createAnswerError(options.logger, options.errorFormatFor);
+  const app = createExpress(options.routes, answerError);
+
+  return function handleRequest(req, res) {
+    for (const policy of policies) policy(req, res);
+    const { method, url = '' } = req;
+    const hotRoute = options.hotRoutes.find((route) => route.method === method && route.matches(url));
+    if (!hotRoute) {
+      app(req, res);
+      return;
+    }
+    res.route = hotRoute.template;
+    hotRoute.handle(req, res).catch((error: unknown) => {
+      answerError(error, req, res);
+    });
+  };
+}
+
+function createExpress(routes: readonly Routes[], answerError: AnswerError): Express {
   const app = express();
   // Not Express's own: it would name itself, hash every answer for an ETag, and print errors to stderr.
   app.disable('x-powered-by').disable('etag').set('env', 'test');
   app.enable('case sensitive routing').enable('strict routing');
-
-  // First, because every later line and error carries it.
-  app.use(requestId);
-  // Before anything that can answer, so that there is a line for every answer.
-  app.use(accessLog(options.logger));
-  app.use(securityHeaders);
-  // Before the routes, so that a page may read errors too; OPTIONS goes on to the route, which knows its methods.
-  app.use(corsFor(options.corsOrigins));
-  // Before whatever may one day refuse a request for load, rate or lack of a token.
-  options.health(app);
-  options.greeting(app);
-  options.messages(app);
-  options.graphql(app);
+  for (const addRoutes of routes) addRoutes(app);
   app.use(() => {
     throw new AppError('NOT_FOUND');
   });
-  app.use(errorHandler(options.logger, options.errorFormatFor));
+  // Express knows an error handler by its four parameters.
+  app.use((thrown: unknown, req: Request, res: Response, _next: NextFunction) => {
+    answerError(thrown, req, res);
+  });
   return app;
 }
 
-function corsFor(origins: readonly string[]): RequestHandler {
+function corsFor(origins: readonly string[]): Policy {
   const answerOrigin = cors({
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST'],
@@ -52,13 +75,9 @@ function corsFor(origins: readonly string[]): RequestHandler {
     maxAge: 86_400,
     preflightContinue: true,
   });
-  return function corsFor(req, res, next) {
-    if (req.headers.origin !== undefined) {
-      answerOrigin(req, res, next);
-      return;
-    }
+  return function corsFor(req, res) {
     // Without an Origin there is nothing to allow, but a cache has to know that the answer depends on it.
-    res.setHeader('Vary', 'Origin');
-    next();
+    if (req.headers.origin === undefined) res.setHeader('Vary', 'Origin');
+    else answerOrigin(req, res, () => undefined);
   };
 }

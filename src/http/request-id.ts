@@ -1,19 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AppResponse } from './response.ts';
 
 /** What a caller's own id may look like; anything else could forge log lines or headers and is replaced. */
 const acceptable = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Takes the caller's X-Request-Id or makes one, and answers it; errors and log lines carry the same id. */
-export const requestId: RequestHandler = function requestId(req, res, next) {
+export function requestId(req: IncomingMessage, res: AppResponse): void {
   const given = req.headers['x-request-id'];
-  const id = typeof given === 'string' && acceptable.test(given) ? given : randomUUID();
-  res.locals['requestId'] = id;
-  res.setHeader('X-Request-Id', id);
-  next();
-};
+  res.requestId = typeof given === 'string' && acceptable.test(given) ? given : randomUUID();
+  res.setHeader('X-Request-Id', res.requestId);
+}
 
 /** The id of the request that this response answers. */
-export function requestIdOf(res: Response): string {
-  return String(res.locals['requestId']);
+export function requestIdOf(res: ServerResponse): string {
+  return 'requestId' in res ? String(res.requestId) : '';
 }

@@ -1,4 +1,5 @@
 import type { RequestHandler, Router } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 
 /**
@@ -6,6 +7,19 @@ import { AppError } from '../errors.ts';
  * that passes by a walk into it.
  */
 export type Routes = (router: Router) => void;
+
+/** Answers a request, or rejects with what the error handler is to say. Needs nothing of Express. */
+export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+
+/** A route for the plain form of the most frequent requests, which does not go through Express. */
+export interface HotRoute {
+  readonly method: 'GET' | 'POST';
+  /** As Express has it for all other forms; for the log. */
+  readonly template: string;
+  /** @param url as it came: a path, and nothing else, for what is meant. */
+  readonly matches: (url: string) => boolean;
+  readonly handle: Handler;
+}
 
 /**
  * The last handler of a path: answers OPTIONS and refuses every other method, both with what the path allows

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
  * For every answer, errors included. This is an API: its answers are data, never pages, frames or scripts, and no
@@ -16,7 +16,6 @@ const headers = new Map([
   ['X-Content-Type-Options', 'nosniff'],
 ]);
 
-export const securityHeaders: RequestHandler = function securityHeaders(_req, res, next) {
+export function securityHeaders(_req: IncomingMessage, res: ServerResponse): void {
   res.setHeaders(headers);
-  next();
-};
+}

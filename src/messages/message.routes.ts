@@ -1,42 +1,31 @@
 import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
-import { allowOnly, type Routes } from '../http/routes.ts';
+import { allowOnly, type HotRoute, type Routes } from '../http/routes.ts';
 import { JSON_TYPE, sendJson, sendStream } from '../http/send.ts';
 import { isSha, parseSha, type Sha } from './message.ts';
 import type { MessageService } from './message.service.ts';
 
+const MESSAGE_PATH = '/messages/';
+
 /** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
-export function messageRoutes(service: MessageService, bodyOptions: BodyOptions): Routes {
-  async function addMessage(req: Request, res: Response): Promise<void> {
+export interface MessageRoutes {
+  readonly routes: Routes;
+  /** Those for one message, in their plain form. */
+  readonly hotRoutes: readonly HotRoute[];
+}
+
+export function createMessageRoutes(service: MessageService, bodyOptions: BodyOptions): MessageRoutes {
+  async function addMessage(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const text = parseMessageText(await readJson(req, res, bodyOptions));
     const { sha } = await service.add(text);
-    res.setHeader('Location', `/messages/${sha}`);
+    res.setHeader('Location', `${MESSAGE_PATH}${sha}`);
     res.setHeader('ETag', etagOf(sha));
     sendJson(res, 201, { digest: sha });
   }
 
-  async function listDigests(req: Request, res: Response): Promise<void> {
-    const { limit, after } = parseListQuery(req);
-    if (limit !== undefined || after !== undefined) {
-      const { items, hasNextPage } = await service.summaryPage({ first: limit, after });
-      const digestList = items.map(({ sha }) => sha);
-      const last = digestList.at(-1);
-      if (hasNextPage && last) res.setHeader('Link', `<${req.path}?limit=${items.length}&after=${last}>; rel="next"`);
-      sendJson(res, 200, { digestList });
-      return;
-    }
-    if (req.method === 'HEAD') {
-      res.setHeader('Content-Type', JSON_TYPE);
-      res.end();
-      return;
-    }
-    await streamDigests(service.digests(), res);
-  }
-
-  async function findMessage(req: Request, res: Response): Promise<void> {
-    const { sha } = req.params;
-    if (!isSha(sha)) throw messageNotFound();
+  async function findMessage(sha: Sha, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const ifNoneMatch = req.headers['if-none-match'];
     // Whoever names the tag has had the message, and it cannot have changed since: no need to look.
     if (ifNoneMatch !== undefined && hasETag(ifNoneMatch, sha)) {
@@ -53,12 +42,50 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
     sendJson(res, 200, { message: message.text });
   }
 
-  return (router) => {
-    router.route('/messages').get(listDigests).post(addMessage).all(allowOnly('GET', 'POST'));
-    router.route('/all-messages').get(listDigests).all(allowOnly('GET'));
-    router.route('/messages/:sha').get(findMessage).all(allowOnly('GET'));
-    // The legacy service's README said /message, its code /messages.
-    router.route('/message/:sha').get(findMessage).all(allowOnly('GET'));
+  async function findByParameter(req: Request, res: Response): Promise<void> {
+    const { sha } = req.params;
+    if (!isSha(sha)) throw messageNotFound();
+    await findMessage(sha, req, res);
+  }
+
+  return {
+    routes(router) {
+      const listDigests = createListDigests(service);
+      router.route('/messages').get(listDigests).post(addMessage).all(allowOnly('GET', 'POST'));
+      router.route('/all-messages').get(listDigests).all(allowOnly('GET'));
+      router.route('/messages/:sha').get(findByParameter).all(allowOnly('GET'));
+      // The legacy service's README said /message, its code /messages.
+      router.route('/message/:sha').get(findByParameter).all(allowOnly('GET'));
+    },
+    hotRoutes: [
+      {
+        method: 'GET',
+        template: '/messages/:sha',
+        matches: (url) => url.startsWith(MESSAGE_PATH) && isSha(url.slice(MESSAGE_PATH.length)),
+        handle: (req, res) => findMessage(String(req.url).slice(MESSAGE_PATH.length) as Sha, req, res),
+      },
+      { method: 'POST', template: '/messages', matches: (url) => url === '/messages', handle: addMessage },
+    ],
+  };
+}
+
+function createListDigests(service: MessageService): (req: Request, res: Response) => Promise<void> {
+  return async function listDigests(req, res) {
+    const { limit, after } = parseListQuery(req);
+    if (limit !== undefined || after !== undefined) {
+      const { items, hasNextPage } = await service.summaryPage({ first: limit, after });
+      const digestList = items.map(({ sha }) => sha);
+      const last = digestList.at(-1);
+      if (hasNextPage && last) res.setHeader('Link', `<${req.path}?limit=${items.length}&after=${last}>; rel="next"`);
+      sendJson(res, 200, { digestList });
+      return;
+    }
+    if (req.method === 'HEAD') {
+      res.setHeader('Content-Type', JSON_TYPE);
+      res.end();
+      return;
+    }
+    await streamDigests(service.digests(), res);
   };
 }
 
@@ -104,12 +131,12 @@ function hasETag(tags: string, sha: Sha): boolean {
 }
 
 /** A message never changes, so every cache may keep it (RFC 8246). */
-function setCacheHeaders(res: Response, sha: Sha): void {
+function setCacheHeaders(res: ServerResponse, sha: Sha): void {
   res.setHeader('ETag', etagOf(sha));
   res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
 }
 
-function sendNotModified(res: Response, sha: Sha): void {
+function sendNotModified(res: ServerResponse, sha: Sha): void {
   setCacheHeaders(res, sha);
   res.statusCode = 304;
   res.end();
