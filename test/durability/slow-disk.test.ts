@@ -49,7 +49,7 @@ const quantile = (times: readonly number[], share: number): number =>
 test(
   'reads do not wait for syncs: with 20 ms each, writers add less than 10 ms to the p99 of reads',
   async () => {
-    const [reader, ...writers] = (await startSlow(9)) as [Client, ...Client[]];
+    const [reader, ...writers] = (await startSlow(5)) as [Client, ...Client[]];
     const { digest } = (await reader.post('/messages', '{"message":"read me"}')).json as { digest: string };
     const read = (): Promise<{ status: number }> => reader.get(`/messages/${digest}`);
     // How busy the machine is with other things.
@@ -60,7 +60,7 @@ test(
     const writes = (await Promise.all(writing)).flatMap(({ times }) => times);
     // The syncs are slow indeed, and each is shared.
     expect(quantile(writes, 0.01)).toBeGreaterThan(SYNC_MS);
-    expect(writes.length).toBeGreaterThan((2 * SECONDS * 1000) / SYNC_MS);
+    expect(writes.length).toBeGreaterThan((SECONDS * 1000) / SYNC_MS);
     expect(Object.keys(reading.statuses)).toEqual(['200']);
     const [p99, p99Alone] = [quantile(reading.times, 0.99), quantile(alone.times, 0.99)];
     console.info(`p99 of ${reading.times.length} reads ${p99.toFixed(1)} ms, without writes ${p99Alone.toFixed(1)} ms`);

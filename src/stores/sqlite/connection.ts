@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -65,6 +65,21 @@ export function createPrivateFile(path: string): void {
   const folder = dirname(path);
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   closeSync(openSync(path, 'a', 0o600));
+}
+
+/**
+ * Makes sure that the names of a database's open files outlive a crash. SQLite does so too when it makes the log, but
+ * overlooks when it fails.
+ *
+ * @throws Error when the system cannot tell.
+ */
+export function syncFolderOf(path: string): void {
+  const folder = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function assertVersion(db: DatabaseSync): void {

@@ -2,7 +2,7 @@ import { workerData, type MessagePort } from 'node:worker_threads';
 import type { StoredMessage } from '../../messages/message.ts';
 import { createBatchInsert, type BatchOutcome } from './batch-insert.ts';
 import { createCheckpoint } from './checkpoint.ts';
-import { openConnection } from './connection.ts';
+import { openConnection, syncFolderOf } from './connection.ts';
 import { createBeginWrite } from './write-lock.ts';
 
 /** The thread's half of writer.ts: it owns the writing connection and may block on the disk. */
@@ -24,6 +24,7 @@ const OPEN_TIMEOUT_MS = 2000;
 
 const { path, port } = workerData as WriterData;
 const db = openConnection({ path, busyTimeoutMs: OPEN_TIMEOUT_MS });
+syncFolderOf(path);
 const beginWrite = createBeginWrite(db);
 const batchInsert = createBatchInsert(db, beginWrite);
 const checkpointWhenDue = createCheckpoint(db, beginWrite);
