@@ -123,14 +123,18 @@ async function readOperation(
   res: ServerResponse,
   bodyOptions: OperationBodyOptions,
 ): Promise<unknown> {
-  const mediaType = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (mediaType !== 'application/json') {
+  if (!isJson(req.headers['content-type'])) {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation with Content-Type: application/json.');
   }
   const body = await readJson(req, res, bodyOptions);
   const query = typeof body === 'object' && body && 'query' in body ? body.query : undefined;
   if (typeof query === 'string' && query.length > bodyOptions.queryLimit) throw bodyOptions.tooLarge();
   return body;
+}
+
+function isJson(contentType = ''): boolean {
+  if (contentType === 'application/json') return true;
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
 function toHeaderMap(req: IncomingMessage): HeaderMap {

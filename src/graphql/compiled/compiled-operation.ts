@@ -1,6 +1,5 @@
 import {
   getOperationAST,
-  getVariableValues,
   Kind,
   OperationTypeNode,
   visit,
@@ -16,12 +15,7 @@ import { createCost } from '../operation-cost.ts';
 import { FieldErrors, type Run } from './completion.ts';
 import type { Fragments } from './fields.ts';
 import { compileFields, resolveFields, resolveFieldsSerially, type CompiledField, type Data } from './selection.ts';
-
-type Variables = Readonly<Record<string, unknown>>;
-type Coercion = ReturnType<typeof getVariableValues>;
-
-/** Of faults in one set of variables; the rest are not told. */
-const MAX_COERCION_ERRORS = 5;
+import { compileCoercion, type Coercion, type Variables } from './variables.ts';
 
 /** Bounds the memory of an operation that is run with ever other values of the variables in its directives. */
 const MAX_VARIANTS = 16;
@@ -40,6 +34,9 @@ export class CompiledOperation {
   readonly #conditions: readonly string[];
   readonly #variants = new Map<string, readonly CompiledField[]>();
 
+  /** Of variables as the client sent them. */
+  readonly coerce: (variables: Variables) => Coercion;
+
   /** What a run with these coerced variables costs, in the measure of operation-cost.ts. */
   readonly costOf: (variables: Variables) => number;
 
@@ -53,36 +50,27 @@ export class CompiledOperation {
     this.#root = root;
     this.#fragments = fragmentsOf(document);
     this.#conditions = conditionsOf(document);
+    this.coerce = compileCoercion(schema, operation);
     this.costOf = createCost(schema, document, operation);
-  }
-
-  /** @param variables as the client sent them. */
-  coerce(variables: Variables): Coercion {
-    const definitions = this.#operation.variableDefinitions ?? [];
-    return getVariableValues(this.#schema, definitions, variables, { maxErrors: MAX_COERCION_ERRORS });
   }
 
   /** @param variables coerced. */
   async execute(variables: Variables, context: unknown): Promise<ExecutionResult<Data>> {
     const run: Run = { context, variables, errors: new FieldErrors() };
-    const data = await this.#resolve(run);
-    const { list } = run.errors;
-    return list.length > 0 ? { errors: list, data } : { data };
-  }
-
-  async #resolve(run: Run): Promise<Data | null> {
+    let data: Data | null = null;
     try {
-      const fields = this.#fieldsFor(run.variables);
+      const fields = this.#fieldsFor(variables);
       const isSerial = this.#operation.operation === OperationTypeNode.MUTATION;
-      return await (isSerial ? resolveFieldsSerially(fields, run) : resolveFields(fields, undefined, undefined, run));
+      data = await (isSerial ? resolveFieldsSerially(fields, run) : resolveFields(fields, undefined, undefined, run));
     } catch (error) {
       run.errors.add(error as GraphQLError, undefined);
-      return null;
     }
+    const errors = run.errors.list;
+    return errors ? { errors, data } : { data };
   }
 
   #fieldsFor(variables: Variables): readonly CompiledField[] {
-    const variant = this.#conditions.map((name) => String(variables[name])).join();
+    const variant = this.#conditions.length === 0 ? '' : this.#conditions.map((name) => String(variables[name])).join();
     const known = this.#variants.get(variant);
     if (known) return known;
     const scope = {

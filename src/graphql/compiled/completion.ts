@@ -32,15 +32,21 @@ export interface Run {
  * already is not part of the answer any more, nor is its error (GraphQL specification, 6.4.4).
  */
 export class FieldErrors {
-  readonly list: GraphQLError[] = [];
-  readonly #nulled = new Set<Path | undefined>();
+  #list: GraphQLError[] | undefined;
+  #nulled: Set<Path | undefined> | undefined;
+
+  /** Undefined while there are none, as nearly always. */
+  get list(): readonly GraphQLError[] | undefined {
+    return this.#list;
+  }
 
   /** @param place that is null now; undefined for the whole of the data. */
   add(error: GraphQLError, place: Path | undefined): void {
+    this.#nulled ??= new Set();
     for (let path = place; path; path = path.prev) if (this.#nulled.has(path)) return;
     if (this.#nulled.has(undefined)) return;
     this.#nulled.add(place);
-    this.list.push(error);
+    (this.#list ??= []).push(error);
   }
 }
 

@@ -1,14 +1,12 @@
 import {
-  getArgumentValues,
   isNonNullType,
-  visit,
-  type FieldNode,
   type GraphQLField,
   type GraphQLObjectType,
   type GraphQLResolveInfo,
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { compileArguments } from './arguments.ts';
 import { compileCompleter, handleFieldError, isPromise, type Completer, type Path, type Run } from './completion.ts';
 import { collectFields, findField, type FieldNodes, type Selector } from './fields.ts';
 
@@ -55,21 +53,25 @@ export function resolveFields(
   run: Run,
 ): Data | Promise<Data> {
   const data = new EmptyData();
-  let isPending = false;
+  const pending: Promise<unknown>[] = [];
   try {
     for (const { key, resolve } of fields) {
       const value = resolve(source, path, run);
+      // Also for a promise, so that the fields keep their order.
       data[key] = value;
-      isPending ||= isPromise(value);
+      if (isPromise(value)) pending.push(value.then((settled) => (data[key] = settled)));
     }
   } catch (error) {
-    if (!isPending) throw error;
+    if (pending.length === 0) throw error;
     // Those that still run must not reject with nobody there.
-    return settle(data).finally(() => {
-      throw error;
-    });
+    return Promise.all(pending).then(
+      () => Promise.reject(error as Error),
+      () => Promise.reject(error as Error),
+    );
   }
-  return isPending ? settle(data) : data;
+  const [only] = pending;
+  if (!only) return data;
+  return (pending.length === 1 ? only : Promise.all(pending)).then(() => data);
 }
 
 /** Resolves one field after the other has settled, as mutations ask. */
@@ -77,16 +79,6 @@ export async function resolveFieldsSerially(fields: readonly CompiledField[], ru
   const data = new EmptyData();
   for (const { key, resolve } of fields) data[key] = await resolve(undefined, undefined, run);
   return data;
-}
-
-async function settle(data: Data): Promise<Data> {
-  const keys = Object.keys(data);
-  const values = await Promise.all(Object.values(data));
-  const settled = new EmptyData();
-  keys.forEach((key, index) => {
-    settled[key] = values[index];
-  });
-  return settled;
 }
 
 interface FieldPlace {
@@ -141,40 +133,27 @@ type Read = (source: unknown, path: Path, run: Run) => unknown;
 /** The field's own resolver, or else the property or method of its name, as graphql-js has it. */
 function compileResolver({ operation, ...scope }: OperationScope, { type, definition, nodes }: FieldPlace): Read {
   const { name, resolve, type: returnType } = definition;
-  const argsOf = compileArguments(definition, nodes);
+  const { schema, fragments } = scope;
+  const argsOf = compileArguments(definition, nodes[0]);
   function infoOf(path: Path, { variables: variableValues }: Run): GraphQLResolveInfo {
-    const { schema, fragments } = scope;
-    const place = { fieldName: name, fieldNodes: nodes, returnType, parentType: type, path };
-    return { ...place, schema, fragments, rootValue: undefined, operation, variableValues };
+    return {
+      fieldName: name,
+      fieldNodes: nodes,
+      returnType,
+      parentType: type,
+      path,
+      schema,
+      fragments,
+      rootValue: undefined,
+      operation,
+      variableValues,
+    };
   }
-  if (resolve) return (source, path, run) => resolve(source, argsOf(run), run.context, infoOf(path, run));
+  if (resolve) return (source, path, run) => resolve(source, argsOf(run.variables), run.context, infoOf(path, run));
   return function readProperty(source, path, run) {
     if (typeof source !== 'object' || source === null) return undefined;
     const property: unknown = Reflect.get(source, name);
     if (typeof property !== 'function') return property;
-    return Reflect.apply(property, source, [argsOf(run), run.context, infoOf(path, run)]) as unknown;
+    return Reflect.apply(property, source, [argsOf(run.variables), run.context, infoOf(path, run)]) as unknown;
   };
-}
-
-/** Arguments without variables are the same in every run. */
-function compileArguments(
-  definition: GraphQLField<unknown, unknown>,
-  nodes: FieldNodes,
-): (run: Run) => Record<string, unknown> {
-  const [node] = nodes;
-  const read = ({ variables }: Run): Record<string, unknown> => getArgumentValues(definition, node, variables);
-  if (usesVariables(node)) return read;
-  try {
-    const args = Object.freeze(getArgumentValues(definition, node));
-    return () => args;
-  } catch {
-    // Every run finds it again, and reports it at its own place.
-    return read;
-  }
-}
-
-function usesVariables({ arguments: args = [] }: FieldNode): boolean {
-  const names: string[] = [];
-  for (const arg of args) visit(arg, { Variable: ({ name }) => void names.push(name.value) });
-  return names.length > 0;
 }
