@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { symbols } from 'pino';
 import type { AppResponse } from '../http/response.ts';
 import { bodyBytesOf } from '../http/send.ts';
 import type { Logger } from './logger.ts';
@@ -9,23 +10,40 @@ const QUIET_ROUTES = new Set(['/health', '/health/ready']);
 /**
  * One line per request, when its answer is out or its client is gone: the route's template but never the path, the
  * query or a body, because a sha in a log is evidence that a text exists, and a GraphQL query may hold the text.
+ *
+ * The line is put together here, as pino would, and given to pino's destination: its general way of making one took
+ * an eighth of the time of a lookup. Nothing in it needs escaping: ids are of a few characters, methods are those that
+ * Node's parser knows, routes are our own.
  */
 export function accessLog(logger: Logger): (req: IncomingMessage, res: AppResponse) => void {
+  const { destination, bindings } = internalsOf(logger);
+
+  function write(req: IncomingMessage, res: AppResponse, start: number): void {
+    const route = res.route ?? expressRouteOf(req);
+    const level = QUIET_ROUTES.has(route) ? 'debug' : 'info';
+    if (!logger.isLevelEnabled(level)) return;
+    const duration = Math.round((performance.now() - start) * 1000) / 1000;
+    destination.write(
+      `{"level":${logger.levels.values[level]},"time":${Date.now()}${bindings},"requestId":"${res.requestId}",` +
+        `"method":"${req.method}","route":"${route}","status":${res.statusCode},"durationMs":${duration},` +
+        `"bytes":${bodyBytesOf(res)}${res.writableFinished ? '' : ',"aborted":true'},"msg":"request"}\n`,
+    );
+  }
+
   return function accessLog(req, res) {
     const start = performance.now();
     res.on('close', () => {
-      const route = res.route ?? expressRouteOf(req);
-      const line = {
-        requestId: res.requestId,
-        method: req.method,
-        route,
-        status: res.statusCode,
-        durationMs: Math.round((performance.now() - start) * 1000) / 1000,
-        bytes: bodyBytesOf(res),
-      };
-      const level = QUIET_ROUTES.has(route) ? 'debug' : 'info';
-      logger[level](res.writableFinished ? line : { ...line, aborted: true }, 'request');
+      write(req, res, start);
     });
+  };
+}
+
+/** Where a logger writes, and the members of every line of its own; pino gives both out by its symbols. */
+function internalsOf(logger: Logger): { destination: { write(line: string): void }; bindings: string } {
+  const internals = logger as unknown as Record<symbol, unknown>;
+  return {
+    destination: internals[symbols.streamSym] as { write(line: string): void },
+    bindings: internals[symbols.chindingsSym] as string,
   };
 }
 
