@@ -44,6 +44,7 @@ export class ThreadWriter implements Writer {
   #queue: PendingWrite[] = [];
   #batch: PendingWrite[] = [];
   #failure: AppError | undefined;
+  #sending: NodeJS.Immediate | undefined;
   #closing = false;
 
   private constructor(thread: Worker, port: MessagePort) {
@@ -88,15 +89,23 @@ export class ThreadWriter implements Writer {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#queue.push({ message, resolve, reject });
-      if (this.#batch.length === 0) this.#sendNext();
+      if (this.#batch.length === 0) this.#sendSoon();
     });
   }
 
   async close(): Promise<void> {
     this.#closing = true;
     // The port keeps its order, so a batch under way is answered first; `#sendNext` closes after the last one.
-    if (!this.#failure && this.#batch.length === 0) this.#post('close');
+    if (!this.#failure && this.#batch.length === 0) this.#sendSoon();
     await this.#ended;
+  }
+
+  /** Once the event loop has handed out what has arrived: what it brings in the same turn shares the batch. */
+  #sendSoon(): void {
+    this.#sending ??= setImmediate(() => {
+      this.#sending = undefined;
+      this.#sendNext();
+    });
   }
 
   #sendNext(): void {
@@ -120,7 +129,8 @@ export class ThreadWriter implements Writer {
       if (outcome && 'errcode' in outcome) reject(toStoreError(outcome));
       else resolve(outcome);
     });
-    this.#sendNext();
+    this.#batch = [];
+    this.#sendSoon();
   }
 
   #fail(cause: Error): void {
