@@ -61,7 +61,11 @@ async function serveAlone(config: Config, logger: Logger, told: Promise<unknown>
   const app = createApp(config, { logger, announces: cluster.isPrimary });
   await app.start();
   try {
-    await Promise.race([told, app.failed]);
+    const failed = app.failed.catch((error: unknown) => {
+      logger.fatal({ err: error }, 'the store has failed');
+      throw error;
+    });
+    await Promise.race([told, failed]);
   } finally {
     limitStop();
     await app.stop();

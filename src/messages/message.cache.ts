@@ -20,8 +20,7 @@ export class MessageCache {
     this.#messages = new LRUCache({
       maxSize: maxBytes,
       maxEntrySize: Math.ceil(maxBytes * MAX_ENTRY_SHARE),
-      // V8 keeps a text in one or two bytes per UTF-16 unit.
-      sizeCalculation: ({ text }) => ENTRY_BYTES + 2 * text.length,
+      sizeCalculation: sizeOf,
     });
   }
 
@@ -32,4 +31,14 @@ export class MessageCache {
   keep(message: Message): void {
     this.#messages?.set(message.sha, message);
   }
+
+  /** Keeps it if that costs no other its place: who reads the whole list must not push out what is asked for by name. */
+  keepIfFree(message: Message): void {
+    if (this.#messages && this.#messages.calculatedSize + sizeOf(message) <= this.#messages.maxSize) this.keep(message);
+  }
+}
+
+/** V8 keeps a text in one or two bytes per UTF-16 unit. */
+function sizeOf({ text }: Message): number {
+  return ENTRY_BYTES + 2 * text.length;
 }

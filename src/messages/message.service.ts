@@ -1,5 +1,13 @@
 import { AppError } from '../errors.ts';
-import { createMessage, toMessage, verifyMessage, type Message, type MessageSummary, type Sha } from './message.ts';
+import {
+  createMessage,
+  toMessage,
+  verifyMessage,
+  type Message,
+  type MessageSummary,
+  type Sha,
+  type StoredMessage,
+} from './message.ts';
 import type { MessageCache } from './message.cache.ts';
 import type { MessageStore, StorePage, StorePageRequest } from './message.store.ts';
 
@@ -76,7 +84,16 @@ export class MessageService {
   async page(args: PageArguments): Promise<Page<Message>> {
     const request = toStorePageRequest(args);
     const page = await this.#store.page(request, MAX_PAGE_BYTES);
-    return toPage(request, { ...page, items: page.items.map(verifyMessage) });
+    return toPage(request, { ...page, items: page.items.map((stored) => this.#verify(stored)) });
+  }
+
+  /** What is in the cache has been verified. */
+  #verify(stored: StoredMessage): Message {
+    const cached = this.#cache.get(stored.sha);
+    if (cached) return cached;
+    const message = verifyMessage(stored);
+    this.#cache.keepIfFree(message);
+    return message;
   }
 
   /** Messages without their texts, with the rules of `page`. */

@@ -1,5 +1,6 @@
 import { GraphQLScalarType } from 'graphql';
-import { ArgsType, Field, Int, ObjectType } from 'type-graphql';
+import { ArgsType, Field, GraphQLISODateTime, Int, ObjectType } from 'type-graphql';
+import { createIsoTime } from './iso-time.ts';
 import { parseSha, type Message, type MessageSummary, type Sha } from './message.ts';
 import type { Page, PageArguments } from './message.service.ts';
 
@@ -9,6 +10,12 @@ export const Sha256 = new GraphQLScalarType<Sha, string>({
   parseValue: parseSha,
   // What goes out is a Sha by its type.
   serialize: (sha) => sha as Sha,
+});
+
+/** TypeGraphQL's own, without a look at what is a Date by its type. */
+const DateTimeISO = new GraphQLScalarType<Date, string>({
+  ...GraphQLISODateTime.toConfig(),
+  serialize: createIsoTime() as (time: unknown) => string,
 });
 
 // simpleResolvers: fields are read as plain properties, without a wrapper per field and item.
@@ -40,7 +47,7 @@ export class MessageType implements Message {
   @Field(() => Int, { description: 'Length of the text in UTF-8 bytes.' })
   bytes!: number;
 
-  @Field(() => Date, { description: 'When it was first stored.' })
+  @Field(() => DateTimeISO, { description: 'When it was first stored.' })
   createdAt!: Date;
 }
 

@@ -1,6 +1,9 @@
 import {
+  getNullableType,
+  isLeafType,
   isNonNullType,
   type GraphQLField,
+  type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLResolveInfo,
   type OperationDefinitionNode,
@@ -96,23 +99,46 @@ function compileField(scope: OperationScope, place: FieldPlace): CompiledField {
     compileObject(scope, objectType, nodes),
   );
   const field = { nodes, isNonNull: isNonNullType(definition.type) };
-  return {
-    key,
-    resolve(source, parent, run) {
-      const path = { prev: parent, key, typename };
-      try {
-        const value = read(source, path, run);
-        const completed = isPromise(value)
-          ? value.then((settled) => complete(settled, path, run))
-          : complete(value, path, run);
-        return isPromise(completed)
-          ? completed.then(undefined, (error: unknown) => handleFieldError(error, field, path, run))
-          : completed;
-      } catch (error) {
-        return handleFieldError(error, field, path, run);
-      }
-    },
+
+  function resolveField(source: unknown, parent: Path | undefined, run: Run): unknown {
+    const path = { prev: parent, key, typename };
+    try {
+      const value = read(source, path, run);
+      const completed = isPromise(value)
+        ? value.then((settled) => complete(settled, path, run))
+        : complete(value, path, run);
+      return isPromise(completed)
+        ? completed.then(undefined, (error: unknown) => handleFieldError(error, field, path, run))
+        : completed;
+    } catch (error) {
+      return handleFieldError(error, field, path, run);
+    }
+  }
+
+  const leaf = getNullableType(definition.type);
+  const isPlain = isLeafType(leaf) && !definition.resolve;
+  return { key, resolve: isPlain ? plainLeaf(definition.name, leaf, resolveField) : resolveField };
+}
+
+/** Most fields of most answers: a property of a scalar type. Whatever is not plain goes the general way. */
+function plainLeaf(name: string, type: GraphQLLeafType, resolveField: CompiledField['resolve']): typeof resolveField {
+  return function resolvePlainLeaf(source, parent, run) {
+    const value = typeof source === 'object' && source !== null ? (source as Data)[name] : undefined;
+    if (typeof value === 'string' || typeof value === 'number' || value instanceof Date) {
+      const serialized = trySerialize(type, value);
+      if (serialized !== undefined && serialized !== null) return serialized;
+    }
+    return resolveField(source, parent, run);
   };
+}
+
+function trySerialize(type: GraphQLLeafType, value: unknown): unknown {
+  try {
+    return type.serialize(value);
+  } catch {
+    // The general way meets it again, and reports it at its place.
+    return undefined;
+  }
 }
 
 function compileObject(scope: OperationScope, type: GraphQLObjectType, nodes: FieldNodes): Completer {
