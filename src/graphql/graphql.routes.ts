@@ -147,7 +147,8 @@ function toHeaderMap(req: IncomingMessage): HeaderMap {
 
 /** Whether a request is at the GraphQL door, whatever became of it. */
 export function isGraphQLUrl(url = ''): boolean {
-  return url === GRAPHQL_PATH || url.startsWith(`${GRAPHQL_PATH}?`);
+  // A target may come in absolute form (RFC 9112, 3.2.2).
+  return /^(?:https?:\/\/[^/?#]*)?\/graphql(?:[?#]|$)/i.test(url);
 }
 
 function searchOf(url: string): string {

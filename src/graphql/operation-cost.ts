@@ -45,7 +45,9 @@ export function createCost(
     fixedCost += PAGE_COST;
     pages.push((variables) => {
       const args = getArgumentValues(field, node, variables);
-      return Math.min(Number(args['first'] ?? args['last'] ?? defaultSize), maxSize) * fields;
+      const size = Number(args['first'] ?? args['last'] ?? defaultSize);
+      // A size out of range is refused when the page is resolved, but @skip may keep it from that.
+      return Math.max(0, Math.min(size, maxSize)) * fields;
     });
   }
   return (variables) => pages.reduce((cost, costOf) => cost + costOf(variables), fixedCost);

@@ -32,6 +32,11 @@ export class MessageCache {
     this.#messages?.set(message.sha, message);
   }
 
+  /** As `get`, without counting as a use. */
+  peek(sha: Sha): Message | undefined {
+    return this.#messages?.peek(sha);
+  }
+
   /** Keeps it if that costs no other its place: who reads the whole list must not push out what is asked for by name. */
   keepIfFree(message: Message): void {
     if (this.#messages && this.#messages.calculatedSize + sizeOf(message) <= this.#messages.maxSize) this.keep(message);

@@ -9,13 +9,13 @@ import type { MessageService } from './message.service.ts';
 
 const MESSAGE_PATH = '/messages/';
 
-/** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
 export interface MessageRoutes {
   readonly routes: Routes;
   /** Those for one message, in their plain form. */
   readonly hotRoutes: readonly HotRoute[];
 }
 
+/** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
 export function createMessageRoutes(service: MessageService, bodyOptions: BodyOptions): MessageRoutes {
   async function addMessage(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const text = parseMessageText(await readJson(req, res, bodyOptions));

@@ -89,7 +89,7 @@ export class MessageService {
 
   /** What is in the cache has been verified. */
   #verify(stored: StoredMessage): Message {
-    const cached = this.#cache.get(stored.sha);
+    const cached = this.#cache.peek(stored.sha);
     if (cached) return cached;
     const message = verifyMessage(stored);
     this.#cache.keepIfFree(message);

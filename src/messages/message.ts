@@ -70,14 +70,16 @@ export function createMessage(text: string, maxBytes: number, createdAt: number)
 }
 
 /**
- * What a store gave back, after hashing it again: a store can rot, and what rotted is never served. Bytes that are no
- * UTF-8 any more come back as U+FFFD, which the original did not have there, so that they do not pass either.
+ * What a store gave back, after hashing it again: a store can rot, and what rotted is never served. It is the text that is
+ * hashed, as it will be served, so bytes that are no UTF-8 any more do not pass either. The sha of the result is the one
+ * made here: that of a request may be a slice of a whole document, which a cache would keep alive with it.
  *
  * @throws AppError INTEGRITY_ERROR when the text does not have the sha that it is kept under.
  */
 export function verifyMessage(stored: StoredMessage): Message {
-  if (shaOf(stored.text) !== stored.sha) throw new AppError('INTEGRITY_ERROR');
-  return toMessage(stored);
+  const sha = shaOf(stored.text);
+  if (sha !== stored.sha) throw new AppError('INTEGRITY_ERROR');
+  return toMessage({ ...stored, sha });
 }
 
 /** @param stored known to be sound. */

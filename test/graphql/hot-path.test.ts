@@ -96,6 +96,27 @@ test('an operation that was accepted once is still judged by its variables', asy
   expect((await service.client.graphql(query, { n: 'x' })).text).toContain('BAD_USER_INPUT');
 });
 
+test('what @skip takes away cannot pay for the rest', async () => {
+  const pages = Array.from({ length: 5 }, (_, index) => `p${index}: messages(first: 1000) { nodes { sha bytes } }`);
+  const literal = `{ z: messages(first: -2147483648) @skip(if: true) { nodes { sha } } ${pages.join(' ')} }`;
+  const variable = `query($n: Int) ${literal.replace('-2147483648', '$n')}`;
+  for (let run = 0; run < 2; run++) {
+    expect((await service.client.graphql(literal)).text).toContain('QUERY_TOO_COMPLEX');
+    expect((await service.client.graphql(variable, { n: -(2 ** 31) })).text).toContain('QUERY_TOO_COMPLEX');
+  }
+});
+
+test('__proto__ is a name like any other', async () => {
+  const [text = ''] = KNOWN_TEXTS;
+  const query =
+    'query($__proto__: Sha256!, $c: Boolean!) { __proto__: messageBySha(sha: $__proto__) { text @include(if: $c) } }';
+  const body = JSON.stringify({ query, variables: {} }).replace('{}', `{"__proto__":"${shaOf(text)}","c":true}`);
+  for (let run = 0; run < 3; run++) {
+    const answer = await service.client.post('/graphql', body, { 'content-type': 'application/json' });
+    expect(answer.text).toBe(`{"data":{"__proto__":{"text":"${text}"}}}\n`);
+  }
+});
+
 test('a name and a text that begins with it are two operations', async () => {
   const { client } = service;
   const twice = { query: 'query A { __typename } query B { b: __typename }', operationName: 'A' };

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createMessage, toMessage, type Message } from '../../src/messages/message.ts';
 import { MessageCache } from '../../src/messages/message.cache.ts';
 import type { MessageStore } from '../../src/messages/message.store.ts';
@@ -73,6 +75,22 @@ test('MESSAGE_CACHE_BYTES=0 asks the store each time', async () => {
     expect(finds()).toBe(read);
   }
 });
+
+test('a cached message does not keep the document alive that asked for it', async () => {
+  const { service } = await countingService();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heap = (): number => (collect(), process.memoryUsage().heapUsed);
+  const texts = Array.from({ length: 60 }, (_, index) => `text ${index}`);
+  for (const message of texts) await service.client.post('/messages', JSON.stringify({ message }));
+  const before = heap();
+  for (const text of texts) {
+    const query = `{ messageBySha(sha: "${messageOf(text).sha}") { bytes } } #${text.padEnd(900_000, '.')}`;
+    expect((await service.client.graphql(query)).text).toContain('"bytes"');
+  }
+  // They have 54 MB.
+  expect(heap() - before).toBeLessThan(20_000_000);
+}, 60_000);
 
 test("If-None-Match with the message's own tag does not ask the store", async () => {
   const { service, finds } = await countingService();

@@ -98,11 +98,11 @@ test('64 clients of two processes post the same text at once, many times: 201 fo
 async function writeMuch(path: string, count: number): Promise<void> {
   const program = `(async () => {
     const { openStore } = await import('${ROOT}dist/stores/open-store.js');
-    const { encodeMessage } = await import('${ROOT}dist/messages/message.js');
+    const { createMessage } = await import('${ROOT}dist/messages/message.js');
     const store = await openStore({ kind: 'sqlite', path: ${JSON.stringify(path)} });
     let left = ${count};
     await Promise.all(Array.from({ length: 16 }, async () => {
-      while (left-- > 0) await store.add(encodeMessage((process.pid + ' ' + left).padEnd(20_000, 'x'), 1e6, 1));
+      while (left-- > 0) await store.add(createMessage((process.pid + ' ' + left).padEnd(20_000, 'x'), 1e6, 1));
     }));
     await store.close();
   })()`;

@@ -17,7 +17,7 @@ export function compileArguments(
   const names = variableArguments(definition, node);
   if (!names) return ask;
   return function readArguments(variables) {
-    const args: Arguments = {};
+    const args = Object.create(null) as Arguments;
     for (const { name, variable } of names) {
       const value = Object.hasOwn(variables, variable) ? variables[variable] : undefined;
       if (value === undefined || value === null) return ask(variables);

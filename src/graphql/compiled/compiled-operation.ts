@@ -11,6 +11,7 @@ import {
   type GraphQLSchema,
   type OperationDefinitionNode,
 } from 'graphql';
+import { createMeasure } from '../measure.ts';
 import { createCost } from '../operation-cost.ts';
 import { FieldErrors, type Run } from './completion.ts';
 import type { Fragments } from './fields.ts';
@@ -18,7 +19,11 @@ import { compileFields, resolveFields, resolveFieldsSerially, type CompiledField
 import { compileCoercion, type Coercion, type Variables } from './variables.ts';
 
 /** Bounds the memory of an operation that is run with ever other values of the variables in its directives. */
-const MAX_VARIANTS = 16;
+const MAX_VARIANTS = 4;
+
+/** About what a unit of text costs as a syntax tree, and a field as a compiled one. */
+const BYTES_PER_UNIT = 100;
+const BYTES_PER_FIELD = 800;
 
 /**
  * One operation of a valid document, with everything worked out that its text alone decides: which fields, which
@@ -33,6 +38,9 @@ export class CompiledOperation {
   readonly #fragments: Fragments;
   readonly #conditions: readonly string[];
   readonly #variants = new Map<string, readonly CompiledField[]>();
+
+  /** About how much memory it may come to take. */
+  readonly bytes: number;
 
   /** Of variables as the client sent them. */
   readonly coerce: (variables: Variables) => Coercion;
@@ -50,6 +58,10 @@ export class CompiledOperation {
     this.#root = root;
     this.#fragments = fragmentsOf(document);
     this.#conditions = conditionsOf(document);
+    const { fields } = createMeasure((name) => this.#fragments[name])(operation.selectionSet);
+    const variants = this.#conditions.length === 0 ? 1 : MAX_VARIANTS;
+    const length = document.loc?.end ?? 0;
+    this.bytes = length * BYTES_PER_UNIT + fields * variants * BYTES_PER_FIELD;
     this.coerce = compileCoercion(schema, operation);
     this.costOf = createCost(schema, document, operation);
   }

@@ -54,12 +54,12 @@ export class FieldErrors {
 export type Completer = (value: unknown, path: Path, run: Run) => unknown;
 
 /** The field whose value is completed, for errors. */
-export interface CompletedField {
+interface CompletedField {
   readonly parent: GraphQLObjectType;
   readonly nodes: FieldNodes;
 }
 
-export type CompileObject = (type: GraphQLObjectType, nodes: FieldNodes) => Completer;
+type CompileObject = (type: GraphQLObjectType, nodes: FieldNodes) => Completer;
 
 /**
  * The completer of a type (GraphQL specification, 6.4.3 CompleteValue).

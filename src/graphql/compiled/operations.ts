@@ -4,9 +4,9 @@ import type { CompiledOperation } from './compiled-operation.ts';
 /** Clients send a few dozen different texts; whoever sends ever new ones pays for that alone. */
 const MAX_OPERATIONS = 1000;
 
-/** UTF-16 units of all texts together. One unit stands for some 100 bytes: the syntax tree and what is made of it. */
-const MAX_LENGTH = 256 * 1024;
-const MAX_TEXT_LENGTH = 16 * 1024;
+/** Of all, and of one: longer texts are those with a message in them, which hardly come again. */
+const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_OPERATION_BYTES = 2 * 1024 * 1024;
 
 /**
  * The operations that Apollo has accepted, compiled; the least recently used are forgotten first. They hold nothing of
@@ -15,9 +15,9 @@ const MAX_TEXT_LENGTH = 16 * 1024;
 export class CompiledOperations {
   readonly #kept = new LRUCache<string, CompiledOperation>({
     max: MAX_OPERATIONS,
-    maxSize: MAX_LENGTH,
-    maxEntrySize: MAX_TEXT_LENGTH,
-    sizeCalculation: (_operation, key) => key.length,
+    maxSize: MAX_BYTES,
+    maxEntrySize: MAX_OPERATION_BYTES,
+    sizeCalculation: ({ bytes }) => bytes,
   });
 
   find(query: string, operationName: string | undefined): CompiledOperation | undefined {

@@ -22,7 +22,7 @@ export interface CompiledField {
 }
 
 /** What is the same for every selection of one operation. */
-export interface OperationScope extends Selector {
+interface OperationScope extends Selector {
   readonly operation: OperationDefinitionNode;
 }
 

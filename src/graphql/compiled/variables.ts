@@ -29,7 +29,8 @@ export function compileCoercion(
     getVariableValues(schema, variableDefinitions, variables, { maxErrors: MAX_ERRORS });
   if (!plain.every((variable) => variable !== undefined)) return ask;
   return function coerce(variables) {
-    const coerced: Record<string, unknown> = {};
+    // Without a prototype, as those of graphql-js: `__proto__` is a legal name.
+    const coerced = Object.create(null) as Record<string, unknown>;
     for (const { name, type } of plain) {
       const value = Object.hasOwn(variables, name) ? parseLeaf(type, variables[name]) : undefined;
       if (value === undefined) return ask(variables);

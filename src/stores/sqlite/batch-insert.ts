@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StoredMessage } from '../../messages/message.ts';
 import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
-import { isLackOfRoom, toPassingFailure, type SqliteFailure } from './sqlite-error.ts';
+import { isBusy, isLackOfRoom, toPassingFailure, type SqliteFailure } from './sqlite-error.ts';
 
 /**
  * What became of the messages of a batch that are not simply new, by their place in it: a known one, as it was first
@@ -52,9 +52,13 @@ export function createBatchInsert(
 
   function insertEach(messages: readonly StoredMessage[]): BatchOutcome {
     const outcome = new Map<number, StoredMessage | SqliteFailure>();
+    let busy: SqliteFailure | undefined;
     messages.forEach((message, index) => {
-      const own = batchInsert([message]).get(0);
-      if (own) outcome.set(index, own);
+      const own = busy ?? batchInsert([message]).get(0);
+      if (!own) return;
+      outcome.set(index, own);
+      // To wait once for whoever has the lock is enough for all.
+      if ('errcode' in own && isBusy(own)) busy = own;
     });
     return outcome;
   }

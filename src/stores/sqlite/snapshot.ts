@@ -2,8 +2,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /** What the reads of a connection see together. */
 export interface Snapshot {
-  /** Called before a read: begins one, unless one is open. */
-  begin(): void;
+  /** Called before a read: begins one, unless one is open. @returns whether it did. */
+  begin(): boolean;
   /** The next read sees what has been committed until then. */
   end(): void;
 }
@@ -25,13 +25,14 @@ export class TurnSnapshot implements Snapshot {
     this.#commit = db.prepare('COMMIT');
   }
 
-  begin(): void {
-    if (this.#isOpen) return;
+  begin(): boolean {
+    if (this.#isOpen) return false;
     this.#begin.run();
     this.#isOpen = true;
     setImmediate(() => {
       this.end();
     });
+    return true;
   }
 
   end(): void {
@@ -42,5 +43,5 @@ export class TurnSnapshot implements Snapshot {
   }
 }
 
-/** For a connection that writes too: it would not see the others' locks, nor could it begin to write in between. */
-export const noSnapshot: Snapshot = { begin: () => undefined, end: () => undefined };
+/** For a connection that writes too, and could not begin to within a snapshot. Each read has its own. */
+export const noSnapshot: Snapshot = { begin: () => true, end: () => undefined };

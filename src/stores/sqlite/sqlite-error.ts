@@ -54,6 +54,11 @@ export function toStoreError({ errcode, message }: SqliteFailure): AppError {
   });
 }
 
+/** Whether another connection holds the lock, for whatever reason. */
+export function isBusy({ errcode }: SqliteFailure): boolean {
+  return primaryOf(errcode) === 5;
+}
+
 export function isLackOfRoom({ errcode }: SqliteFailure): boolean {
   return errorCodeOf(errcode) === 'STORE_FULL';
 }

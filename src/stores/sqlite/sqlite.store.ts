@@ -82,8 +82,16 @@ class SqliteStore implements MessageStore {
   }
 
   find(sha: Sha): Promise<StoredMessage | undefined> {
-    return this.#read(() => {
-      const row = this.#find.get(toKey(sha)) as FoundRow | undefined;
+    return answer(() => {
+      const key = toKey(sha);
+      const isFresh = this.#snapshot.begin();
+      let row = this.#find.get(key) as FoundRow | undefined;
+      if (!row && !isFresh) {
+        // Another process may have acknowledged it since the snapshot began.
+        this.#snapshot.end();
+        this.#snapshot.begin();
+        row = this.#find.get(key) as FoundRow | undefined;
+      }
       return row && { sha, text: row[1], createdAt: row[0] };
     });
   }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { toSqliteFailure } from './sqlite-error.ts';
+import { isBusy, toSqliteFailure } from './sqlite-error.ts';
 
 /** Long enough for other processes' commits on a slow disk; a caller hears STORE_BUSY after it. */
 const LIMIT_MS = 5000;
@@ -7,7 +7,6 @@ const RETRY_MS = 1;
 /** Long enough for everybody who waits to ask once. */
 const YIELD_MS = 2;
 const YIELD_AFTER_WAIT_MS = 1000;
-const SQLITE_BUSY = 5;
 
 /**
  * Makes the function that begins a transaction with the lock for writing, of which a file has one for all processes.
@@ -39,7 +38,8 @@ function tryBegin(db: DatabaseSync, deadline: number): boolean {
     db.exec('BEGIN IMMEDIATE');
     return true;
   } catch (error) {
-    if (toSqliteFailure(error)?.errcode === SQLITE_BUSY && performance.now() < deadline) return false;
+    const failure = toSqliteFailure(error);
+    if (failure && isBusy(failure) && performance.now() < deadline) return false;
     throw error;
   }
 }
