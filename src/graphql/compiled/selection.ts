@@ -56,25 +56,30 @@ export function resolveFields(
   run: Run,
 ): Data | Promise<Data> {
   const data = new EmptyData();
-  const pending: Promise<unknown>[] = [];
+  const pending: string[] = [];
   try {
     for (const { key, resolve } of fields) {
       const value = resolve(source, path, run);
-      // Also for a promise, so that the fields keep their order.
+      // Also a promise, so that the fields keep their order.
       data[key] = value;
-      if (isPromise(value)) pending.push(value.then((settled) => (data[key] = settled)));
+      if (isPromise(value)) pending.push(key);
     }
   } catch (error) {
     if (pending.length === 0) throw error;
     // Those that still run must not reject with nobody there.
-    return Promise.all(pending).then(
-      () => Promise.reject(error as Error),
-      () => Promise.reject(error as Error),
-    );
+    return settle(data, pending).finally(() => {
+      throw error;
+    });
   }
-  const [only] = pending;
-  if (!only) return data;
-  return (pending.length === 1 ? only : Promise.all(pending)).then(() => data);
+  return pending.length === 0 ? data : settle(data, pending);
+}
+
+/** In as many steps as in graphql-js, so that errors of fields that run at once come in the same order. */
+function settle(data: Data, pending: readonly string[]): Promise<Data> {
+  return Promise.all(pending.map((key) => data[key])).then((values) => {
+    values.forEach((value, index) => (data[String(pending[index])] = value));
+    return data;
+  });
 }
 
 /** Resolves one field after the other has settled, as mutations ask. */
