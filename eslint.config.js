@@ -9,7 +9,7 @@ const walls = [
   },
   {
     files: ['src/stores/**'],
-    allowed: String.raw`node:|\./|\.\./(\.\./)?messages/message(\.store)?\.ts$|\.\./(\.\./)?errors\.ts$`,
+    allowed: String.raw`node:|\./|\.\./group-commit\.ts$|\.\./(\.\./)?messages/message(\.store)?\.ts$|\.\./(\.\./)?errors\.ts$`,
     message: 'A store knows the domain and its own engine, no protocol and no mechanism.',
   },
   {

@@ -1,13 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StoredMessage } from '../../messages/message.ts';
+import type { BatchOutcome } from '../group-commit.ts';
 import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
 import { isBusy, isLackOfRoom, toPassingFailure, type SqliteFailure } from './sqlite-error.ts';
 
-/**
- * What became of the messages of a batch that are not simply new, by their place in it: a known one, as it was first
- * stored, or why one was not stored.
- */
-export type BatchOutcome = ReadonlyMap<number, StoredMessage | SqliteFailure>;
+/** Plain, so that it can pass between threads. */
+export type InsertOutcome = BatchOutcome<SqliteFailure>;
 
 /**
  * Makes the function that inserts messages in one transaction, with one sync of the disk at its commit.
@@ -18,7 +16,7 @@ export type BatchOutcome = ReadonlyMap<number, StoredMessage | SqliteFailure>;
 export function createBatchInsert(
   db: DatabaseSync,
   beginWrite: () => void,
-): (messages: readonly StoredMessage[]) => BatchOutcome {
+): (messages: readonly StoredMessage[]) => InsertOutcome {
   const insert = db.prepare(
     'INSERT INTO message (sha, created_at, content) VALUES (?, ?, CAST(? AS BLOB)) ON CONFLICT (sha) DO NOTHING',
   );
@@ -33,7 +31,7 @@ export function createBatchInsert(
   }
 
   /** @throws what SQLite threw when nothing of the batch is stored. */
-  function insertTogether(messages: readonly StoredMessage[]): BatchOutcome {
+  function insertTogether(messages: readonly StoredMessage[]): InsertOutcome {
     const outcome = new Map<number, StoredMessage | SqliteFailure>();
     beginWrite();
     messages.forEach((message, index) => {
@@ -50,7 +48,7 @@ export function createBatchInsert(
     return outcome;
   }
 
-  function insertEach(messages: readonly StoredMessage[]): BatchOutcome {
+  function insertEach(messages: readonly StoredMessage[]): InsertOutcome {
     const outcome = new Map<number, StoredMessage | SqliteFailure>();
     let busy: SqliteFailure | undefined;
     messages.forEach((message, index) => {
@@ -63,7 +61,7 @@ export function createBatchInsert(
     return outcome;
   }
 
-  function batchInsert(messages: readonly StoredMessage[]): BatchOutcome {
+  function batchInsert(messages: readonly StoredMessage[]): InsertOutcome {
     try {
       return insertTogether(messages);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { workerData, type MessagePort } from 'node:worker_threads';
 import type { StoredMessage } from '../../messages/message.ts';
-import { createBatchInsert, type BatchOutcome } from './batch-insert.ts';
+import { createBatchInsert, type InsertOutcome } from './batch-insert.ts';
 import { createCheckpoint } from './checkpoint.ts';
 import { openConnection, syncFolderOf } from './connection.ts';
 import { createBeginWrite } from './write-lock.ts';
@@ -17,7 +17,7 @@ export interface WriterData {
 export type WriterRequest = readonly StoredMessage[] | 'close';
 
 /** Sent once the batch is on disk, or once it failed. At the start, one empty batch is answered. */
-export type WriterReply = BatchOutcome;
+export type WriterReply = InsertOutcome;
 
 /** Another process may hold the file while it recovers the log of one that died. */
 const OPEN_TIMEOUT_MS = 2000;
