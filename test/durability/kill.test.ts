@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '../support/client.ts';
+import { shaOf } from '../../src/messages/message.ts';
+import { Client, type Answer } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { answeringPid, answeringPids, spawnService, type ServiceProcess } from '../support/process.ts';
 import { createTestCertificate, settingsFor } from '../support/service.ts';
+import { WriteLoad } from '../support/write-load.ts';
 
 /** Of each kind; KILL_CYCLES=2000 for a campaign. */
 const CYCLES = Number(process.env['KILL_CYCLES'] ?? 6);
@@ -23,8 +24,6 @@ const FREE_MS = 2000;
 const LIMIT_MS = 20_000;
 
 afterEach(disposeLeftovers);
-
-const shaOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** mulberry32: small, and the same for the same seed. */
 function createRandom(seed: number): () => number {
@@ -66,7 +65,7 @@ interface WriterEnd {
 
 class Campaign {
   readonly random = createRandom(SEED);
-  readonly acknowledged = new Set<string>();
+  readonly writes = new WriteLoad();
   /** How long the services took until they were ready. */
   readonly startTimes: number[] = [];
   readonly #ca: string;
@@ -75,7 +74,6 @@ class Campaign {
   readonly #cwd = temporaryFolder();
   /** The first request of each writer of the last load that was answered. */
   #firstRequests: string[] = [];
-  #texts = 0;
   #listed: string[] = [];
 
   private constructor(ca: string, env: Record<string, string>) {
@@ -100,10 +98,8 @@ class Campaign {
     const client = new Client(await service.url, this.#ca);
     const { digestList } = (await client.get('/messages')).json as { digestList: string[] };
     client.close();
-    expect(new Set(digestList).size).toBe(digestList.length);
     expect(digestList.slice(0, this.#listed.length)).toEqual(this.#listed);
-    const known = new Set(digestList);
-    expect([...this.acknowledged].filter((text) => !known.has(shaOf(text)))).toEqual([]);
+    this.writes.assertKept(digestList);
     this.#listed = digestList;
     return service;
   }
@@ -116,30 +112,13 @@ class Campaign {
     return { ended };
   }
 
-  /**
-   * Writes new texts through both doors on one connection until this breaks, or until told to stop.
-   */
   async #write(service: ServiceProcess, stop?: AbortSignal): Promise<WriterEnd> {
-    const client = new Client(await service.url, this.#ca);
     let firstRequest = '';
-    for (let index = 0; !stop?.aborted; index++) {
-      const text = `${this.#texts++} ${'x'.repeat(index % 500)}`;
-      try {
-        const { status, headers } =
-          index % 2
-            ? await client.post('/messages', JSON.stringify({ message: text }))
-            : await client.graphql('mutation ($text: String!) { addMessage(text: $text) { sha } }', { text });
-        if (status >= 300) throw new Error(`status ${status}`);
-        this.acknowledged.add(text);
-        if (firstRequest === '') this.#firstRequests.push((firstRequest = String(headers['x-request-id'])));
-      } catch (error) {
-        if (!/^(ECONNRESET|ECONNREFUSED|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
-        client.close();
-        return { firstRequest, broke: true };
-      }
-    }
-    client.close();
-    return { firstRequest, broke: false };
+    const onAcknowledged = ({ headers }: Answer): void => {
+      if (firstRequest === '') this.#firstRequests.push((firstRequest = String(headers['x-request-id'])));
+    };
+    const broke = await this.writes.write(new Client(await service.url, this.#ca), { stop, onAcknowledged });
+    return { firstRequest, broke };
   }
 
   /** A process that has a writer; the log says so a moment after the answer. */
@@ -165,7 +144,7 @@ class Campaign {
   async finish(): Promise<void> {
     const service = await this.start();
     const client = new Client(await service.url, this.#ca);
-    for (const text of [...this.acknowledged].slice(-200)) {
+    for (const text of [...this.writes.acknowledged.keys()].slice(-200)) {
       expect((await client.get(`/message/${shaOf(text)}`)).json).toEqual({ message: text });
     }
     client.close();
@@ -174,11 +153,11 @@ class Campaign {
     const db = new DatabaseSync(join(this.#cwd, 'x.db'), { readOnly: true });
     expect(db.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
     db.close();
-    expect(this.acknowledged.size).toBeGreaterThan(CYCLES * 10);
+    expect(this.writes.acknowledged.size).toBeGreaterThan(CYCLES * 10);
     const [first = NaN, ...later] = this.startTimes;
     const [fastest, slowest] = [Math.min(...later), Math.max(...later)];
     console.info(
-      `${this.acknowledged.size} acknowledged, ${this.#listed.length} stored, 0 lost; ready after ` +
+      `${this.writes.acknowledged.size} acknowledged, ${this.#listed.length} stored, 0 lost; ready after ` +
         `${first.toFixed()} ms with an empty store, after a kill ${fastest.toFixed()} to ${slowest.toFixed()} ms`,
     );
     // What a start takes is the machine's affair; what it takes more after a kill is the store's.
