@@ -14,6 +14,19 @@ export interface StorePage<Item> {
   readonly hasMore: boolean;
 }
 
+/** What an operator watches of a backend; what it does not have is left out. Counts are totals since its start. */
+export interface StoreStats {
+  readonly messages: number;
+  /** Length of the write-ahead log's file. */
+  readonly walBytes?: number;
+  /** Connections to the database, and callers that wait for one. */
+  readonly pool?: { readonly size: number; readonly idle: number; readonly waiting: number };
+  /** Lookups that a follower could not answer and the primary was asked. */
+  readonly followerMisses?: number;
+  /** Transactions that were committed for writes, and the messages in them, known ones too. */
+  readonly batches?: { readonly count: number; readonly messages: number };
+}
+
 /**
  * What every backend promises. Messages have one order, that of their first commit, and never change.
  *
@@ -40,6 +53,9 @@ export interface MessageStore {
 
   /** Resolves when the backend answers a read, and has not failed for good. */
   ping(): Promise<void>;
+
+  /** Asks the backend, at a cost that does not grow with the number of messages. */
+  stats(): Promise<StoreStats>;
 
   /** Never resolves; rejects when the store has failed for good, and only a new process can help. */
   readonly failed: Promise<never>;

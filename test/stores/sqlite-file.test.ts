@@ -42,6 +42,31 @@ test('files are private to their user, whatever the umask, and what is closed is
   expect(readdirSync(folder)).toEqual(['messages.db']);
 });
 
+test('a message that is refused leaves no gap in the count', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const store = await open(path);
+  await store.add(message('a'));
+  const other = new DatabaseSync(path);
+  other.exec(
+    "CREATE TRIGGER refuse BEFORE INSERT ON message WHEN new.created_at = 7 BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+  );
+  other.close();
+  const refused = store.add({ ...message('b'), createdAt: 7 }).catch((error: unknown) => error);
+  expect(await refused).toBeInstanceOf(Error);
+  await store.add(message('c'));
+  expect(await store.stats()).toMatchObject({ messages: 2 });
+});
+
+test('stats know the length of the log, and how many messages shared a commit', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const store = await open(path);
+  await Promise.all(['a', 'b', 'c', 'a'].map((text) => store.add(message(text))));
+  const { walBytes, batches } = await store.stats();
+  expect(walBytes).toBe(statSync(`${path}-wal`).size);
+  expect(walBytes).toBeGreaterThan(0);
+  expect(batches).toEqual({ count: 1, messages: 4 });
+});
+
 test('messages, their order and their times outlive the process', async () => {
   const path = join(temporaryFolder(), 'x.db');
   const first = await open(path);

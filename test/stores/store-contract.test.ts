@@ -34,6 +34,13 @@ describe.each(STORES)('the store %s', (kind) => {
     expect(await store.find(UNKNOWN)).toBeUndefined();
   });
 
+  test('counts the messages that it keeps, each once', async () => {
+    const store = await open(kind);
+    expect(await store.stats()).toMatchObject({ messages: 0 });
+    for (const text of ['a', 'b', 'a', 'c', 'b']) await store.add(message(text));
+    expect(await store.stats()).toMatchObject({ messages: 3 });
+  });
+
   test('keeps the empty message and one of several megabytes', async () => {
     const store = await open(kind);
     for (const text of ['', randomBytes(3_000_000).toString('base64')]) {

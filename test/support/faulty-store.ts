@@ -9,6 +9,7 @@ export function faultyStore(faults: Partial<MessageStore>): (store: MessageStore
     summaryPage: (request) => store.summaryPage(request),
     shas: () => store.shas(),
     ping: () => store.ping(),
+    stats: () => store.stats(),
     failed: store.failed,
     close: () => store.close(),
     ...faults,

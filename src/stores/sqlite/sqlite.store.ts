@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { MessageSummary, Sha, StoredMessage } from '../../messages/message.ts';
-import type { MessageStore, StorePage, StorePageRequest } from '../../messages/message.store.ts';
+import type { MessageStore, StorePage, StorePageRequest, StoreStats } from '../../messages/message.store.ts';
 import { createBatchInsert } from './batch-insert.ts';
 import { createPrivateFile, MEMORY_PATH, openConnection } from './connection.ts';
 import { migrate } from './migrations.ts';
@@ -42,6 +43,7 @@ function createDirectWriter(db: DatabaseSync): Writer {
   return {
     failure: undefined,
     failed: new Promise(() => undefined),
+    batches: undefined,
     add: (message) =>
       answer(() => {
         const outcome = batchInsert([message]).get(0);
@@ -122,6 +124,16 @@ class SqliteStore implements MessageStore {
     // Not a race with `failed`: a promise that never settles would keep every health check's reaction for ever.
     if (this.#writer.failure) return Promise.reject(this.#writer.failure);
     return this.#read(() => void this.#readLastSeq());
+  }
+
+  async stats(): Promise<StoreStats> {
+    // Numbers begin at 1, nothing is ever deleted, and what is rolled back gives its number back: there is no gap.
+    const messages = (await this.#read(() => this.#readLastSeq())) ?? 0;
+    const { batches } = this.#writer;
+    // There is none while the database is in memory.
+    const path = this.#db.location();
+    const wal = path === null ? undefined : statSync(`${path}-wal`, { throwIfNoEntry: false });
+    return { messages, ...(wal && { walBytes: wal.size }), ...(batches && { batches }) };
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { AppError } from '../../errors.ts';
 import type { StoredMessage } from '../../messages/message.ts';
+import type { StoreStats } from '../../messages/message.store.ts';
 import { GroupCommit, type BatchOutcome } from '../group-commit.ts';
 import { toStoreError } from './sqlite-error.ts';
 import type { WriterData, WriterReply, WriterRequest } from './writer.thread.ts';
@@ -18,6 +19,8 @@ export interface Writer {
   readonly failure: AppError | undefined;
   /** Never resolves; rejects with `failure` when it happens. */
   readonly failed: Promise<never>;
+  /** As of `GroupCommit`; undefined where every message is a transaction of its own. */
+  readonly batches: StoreStats['batches'] | undefined;
   /** Finishes what was added, then ends. */
   close(): Promise<void>;
 }
@@ -63,6 +66,10 @@ export class ThreadWriter implements Writer {
 
   get failure(): AppError | undefined {
     return this.#failure;
+  }
+
+  get batches(): StoreStats['batches'] {
+    return this.#groupCommit.batches;
   }
 
   get failed(): Promise<never> {
