@@ -1,6 +1,5 @@
-import { availableParallelism } from 'node:os';
+import { integerFrom, parseDatabaseUrl, parseHost, parseOrigins, parsePath, parseWorkers } from './setting-values.ts';
 import { isMisspelling } from './spelling.ts';
-import type { StoreLocation } from './stores/open-store.ts';
 
 /** One setting: an environment variable, its default as one would type it, and how its text becomes a value. */
 interface Setting<Value> {
@@ -139,57 +138,8 @@ function findMisspelt(env: NodeJS.ProcessEnv): string[] {
     });
 }
 
-function integerFrom(min: number, max: number): (text: string) => number {
-  return function parseInteger(text) {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-    if (value >= min && value <= max) return value;
-    throw new Error(`a whole number from ${min} to ${max}`);
-  };
-}
-
-function parseHost(text: string): string {
-  if (/^[A-Za-z0-9.:_-]+$/.test(text)) return text;
-  throw new Error('an IP address or a host name');
-}
-
-function parsePath(text: string): string {
-  if (text !== '' && !text.includes('\0')) return text;
-  throw new Error('the path of a file');
-}
-
-function parseDatabaseUrl(text: string): StoreLocation {
-  if (text === 'memory:') return { kind: 'memory' };
-  const path = /^file:(?:\/\/(?=\/))?([^\0?#]+)$/.exec(text)?.[1];
-  // SQLite would take the name :memory: for a database without a file.
-  if (path !== undefined && !path.startsWith('//') && path !== ':memory:') return { kind: 'sqlite', path };
-  throw new Error('file:PATH or memory:');
-}
-
-function parseWorkers(text: string): number {
-  return text === 'auto' ? availableParallelism() : parseWorkerCount(text);
-}
-
-function parseWorkerCount(text: string): number {
-  try {
-    return integerFrom(1, 256)(text);
-  } catch (error) {
-    throw new Error(`auto or ${(error as Error).message}`, { cause: error });
-  }
-}
-
 function parseLogLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text);
   if (level !== undefined) return level;
   throw new Error(`one of ${LOG_LEVELS.join(', ')}`);
-}
-
-function parseOrigins(text: string): readonly string[] {
-  const origins = text.split(',').map((origin) => origin.trim());
-  if (text.trim() === '') return [];
-  if (origins.every(isWebOrigin)) return origins;
-  throw new Error('web origins separated by commas, each like https://app.example.com, without a path');
-}
-
-function isWebOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

@@ -1,0 +1,53 @@
+import { availableParallelism } from 'node:os';
+import type { StoreLocation } from './stores/open-store.ts';
+
+/** From the text of a setting to its value. Every parser throws an Error with the end of the sentence "VARIABLE must be …". */
+
+export function integerFrom(min: number, max: number): (text: string) => number {
+  return function parseInteger(text) {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
+    throw new Error(`a whole number from ${min} to ${max}`);
+  };
+}
+
+export function parseHost(text: string): string {
+  if (/^[A-Za-z0-9.:_-]+$/.test(text)) return text;
+  throw new Error('an IP address or a host name');
+}
+
+export function parsePath(text: string): string {
+  if (text !== '' && !text.includes('\0')) return text;
+  throw new Error('the path of a file');
+}
+
+export function parseDatabaseUrl(text: string): StoreLocation {
+  if (text === 'memory:') return { kind: 'memory' };
+  const path = /^file:(?:\/\/(?=\/))?([^\0?#]+)$/.exec(text)?.[1];
+  // SQLite would take the name :memory: for a database without a file.
+  if (path !== undefined && !path.startsWith('//') && path !== ':memory:') return { kind: 'sqlite', path };
+  throw new Error('file:PATH or memory:');
+}
+
+export function parseWorkers(text: string): number {
+  return text === 'auto' ? availableParallelism() : parseWorkerCount(text);
+}
+
+function parseWorkerCount(text: string): number {
+  try {
+    return integerFrom(1, 256)(text);
+  } catch (error) {
+    throw new Error(`auto or ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export function parseOrigins(text: string): readonly string[] {
+  const origins = text.split(',').map((origin) => origin.trim());
+  if (text.trim() === '') return [];
+  if (origins.every(isWebOrigin)) return origins;
+  throw new Error('web origins separated by commas, each like https://app.example.com, without a path');
+}
+
+function isWebOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
