@@ -13,6 +13,11 @@ const walls = [
     message: 'A store knows the domain and its own engine, no protocol and no mechanism.',
   },
   {
+    files: ['src/stores/postgres/**'],
+    allowed: String.raw`node:|pg$|dataloader$|\./|\.\./group-commit\.ts$|\.\./\.\./messages/message(\.store)?\.ts$|\.\./\.\./errors\.ts$`,
+    message: 'A store knows the domain and its own engine, no protocol and no mechanism.',
+  },
+  {
     files: ['src/http/**', 'src/observability/**'],
     allowed: String.raw`(?!\.\./(messages|stores|graphql)/)`,
     message: 'A mechanism knows neither the domain nor the doors.',

@@ -60,7 +60,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
   async function start(): Promise<void> {
     await using opened = new AsyncDisposableStack();
     const tls = await loadTlsFiles(config, now());
-    const store = opened.adopt(decorateStore(await openStore(config.store)), (open) => open.close());
+    const store = opened.adopt(decorateStore(await openStore(config.store, config)), (open) => open.close());
     const { maxMessageBytes } = config;
     const service = new MessageService({
       store,

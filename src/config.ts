@@ -1,4 +1,12 @@
-import { integerFrom, parseDatabaseUrl, parseHost, parseOrigins, parsePath, parseWorkers } from './setting-values.ts';
+import {
+  integerFrom,
+  parseDatabaseUrl,
+  parseHost,
+  parseOrigins,
+  parsePath,
+  parseReadDatabaseUrls,
+  parseWorkers,
+} from './setting-values.ts';
 import { isMisspelling } from './spelling.ts';
 
 /** One setting: an environment variable, its default as one would type it, and how its text becomes a value. */
@@ -26,8 +34,20 @@ const settings = {
   store: setting(
     'DATABASE_URL',
     'file:data/messages.db',
-    'where messages are kept: `file:PATH` (SQLite) or `memory:` (gone at exit)',
+    'where messages are kept: `file:PATH` (SQLite), `postgres://USER@HOST/NAME`, or `memory:` (gone at exit)',
     parseDatabaseUrl,
+  ),
+  followers: setting(
+    'READ_DATABASE_URLS',
+    '',
+    'read-only followers of a `postgres://` database, their URLs separated by commas; they answer lookups',
+    parseReadDatabaseUrls,
+  ),
+  poolSize: setting(
+    'DATABASE_POOL_SIZE',
+    '10',
+    'connections of each process to each `postgres://` database, at most',
+    integerFrom(1, 1000),
   ),
   tlsCertFile: setting(
     'TLS_CERT_FILE',
@@ -116,8 +136,11 @@ function setting<Value>(
   return { variable, default: text, meaning, parse };
 }
 
-function findContradictions({ store, workers }: Partial<Config>, env: NodeJS.ProcessEnv): string[] {
+function findContradictions({ store, followers, workers }: Partial<Config>, env: NodeJS.ProcessEnv): string[] {
   const faults = [];
+  if (store && store.kind !== 'postgres' && followers && followers.length > 0) {
+    faults.push('READ_DATABASE_URLS must be empty unless DATABASE_URL is postgres://…, the only one with followers');
+  }
   if (store?.kind === 'memory' && workers !== undefined && workers > 1) {
     faults.push('WORKERS must be 1 with DATABASE_URL=memory:, because processes do not share their memory');
   }

@@ -37,7 +37,12 @@ export const errorTable = {
     level: 'error',
   },
   STORE_BUSY: { status: 503, sentence: 'The store is busy; try again in a moment.', level: 'warn', retryAfter: 1 },
-  STORE_UNAVAILABLE: { status: 503, sentence: 'The store is unavailable.', level: 'error' },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    sentence: 'The store is unavailable.',
+    level: 'error',
+    retryAfter: 1,
+  },
   STORE_FULL: { status: 507, sentence: 'The store is full; nothing was stored.', level: 'error' },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -26,7 +26,21 @@ export function parseDatabaseUrl(text: string): StoreLocation {
   const path = /^file:(?:\/\/(?=\/))?([^\0?#]+)$/.exec(text)?.[1];
   // SQLite would take the name :memory: for a database without a file.
   if (path !== undefined && !path.startsWith('//') && path !== ':memory:') return { kind: 'sqlite', path };
-  throw new Error('file:PATH or memory:');
+  if (isPostgresUrl(text)) return { kind: 'postgres', url: text };
+  throw new Error('file:PATH, memory: or postgres://USER@HOST/NAME');
+}
+
+export function parseReadDatabaseUrls(text: string): readonly string[] {
+  const urls = text.split(',').map((url) => url.trim());
+  if (text.trim() === '') return [];
+  if (urls.every(isPostgresUrl)) return urls;
+  throw new Error('URLs like postgres://USER@HOST/NAME, separated by commas (a comma within one is %2C)');
+}
+
+function isPostgresUrl(text: string): boolean {
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { hostname, pathname } = new URL(text);
+  return hostname !== '' && /^\/[^/]+$/.test(pathname);
 }
 
 export function parseWorkers(text: string): number {

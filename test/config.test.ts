@@ -15,6 +15,8 @@ test('the defaults are those of the contract', () => {
     port: 5000,
     host: '::',
     store: { kind: 'sqlite', path: 'data/messages.db' },
+    followers: [],
+    poolSize: 10,
     tlsCertFile: 'ssl/server.crt',
     tlsKeyFile: 'ssl/server.key',
     workers: 1,
@@ -30,6 +32,8 @@ test.each([
   ['DATABASE_URL', 'file:///var/lib/x.db', 'store', { kind: 'sqlite', path: '/var/lib/x.db' }],
   ['DATABASE_URL', 'file:./my data.db', 'store', { kind: 'sqlite', path: './my data.db' }],
   ['DATABASE_URL', 'memory:', 'store', { kind: 'memory' }],
+  ['DATABASE_URL', 'postgres://u:p%40@db/x', 'store', { kind: 'postgres', url: 'postgres://u:p%40@db/x' }],
+  ['DATABASE_URL', 'postgresql://db:6432/x', 'store', { kind: 'postgres', url: 'postgresql://db:6432/x' }],
   ['WORKERS', 'auto', 'workers', availableParallelism()],
   ['WORKERS', '3', 'workers', 3],
   ['CORS_ORIGINS', '', 'corsOrigins', []],
@@ -52,6 +56,11 @@ test.each([
     'DATABASE_URL',
     ['', 'file:', 'messages.db', 'memory', 'memory:x', 'file::memory:', 'mysql://x', 'file://host/x', 'file:x?mode=ro'],
   ],
+  [
+    'DATABASE_URL',
+    ['postgres:', 'postgres://', 'postgres://db', 'postgres://db/', 'postgres:///x', 'postgres://db/x/y'],
+  ],
+  ['DATABASE_POOL_SIZE', ['', '0', '-1', '1001', 'many']],
   ['WORKERS', ['', '0', '-1', 'all', '1.5', '257']],
   ['MAX_MESSAGE_BYTES', ['', '0', '-1', '1MB', '1e6', 'Infinity', 'NaN', '33554433', '0x400']],
   ['LOG_LEVEL', ['', 'INFO', 'verbose', '30']],
@@ -77,8 +86,19 @@ test('a memory store cannot be shared by processes', () => {
   expect(faultsOf({ DATABASE_URL: 'memory:', WORKERS: '2' })).toHaveLength(1);
 });
 
+test('followers are for PostgreSQL', () => {
+  const urls = 'postgres://a/x, postgres://b/x';
+  expect(parseConfig({ DATABASE_URL: 'postgres://p/x', READ_DATABASE_URLS: urls }).followers).toEqual([
+    'postgres://a/x',
+    'postgres://b/x',
+  ]);
+  expect(faultsOf({ READ_DATABASE_URLS: urls })).toEqual([expect.stringContaining('READ_DATABASE_URLS must be empty')]);
+  expect(faultsOf({ DATABASE_URL: 'postgres://p/x', READ_DATABASE_URLS: 'file:x.db' })).toHaveLength(1);
+});
+
 test.each([
   'DATABASE_URI',
+  'READ_DATABASE_URL',
   'LOGLEVEL',
   'CORS_ORIGIN',
   'TLS_CERT',

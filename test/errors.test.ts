@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { AppError, errorTable, type ErrorCode } from '../src/errors.ts';
+import { AppError, errorTable, type ErrorCode, type ErrorRow } from '../src/errors.ts';
 import type { Answer } from './support/client.ts';
 import { faultyStore } from './support/faulty-store.ts';
 import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
@@ -22,10 +22,10 @@ test('every code of the table comes out of both doors with its sentence and stat
   let code: ErrorCode = 'INTERNAL';
   const service = await failingService(() => new AppError(code));
   for (code of Object.keys(errorTable) as ErrorCode[]) {
-    const { status, sentence } = errorTable[code];
+    const { status, sentence, retryAfter }: ErrorRow = errorTable[code];
     const rest = await service.client.get(`/messages/${SHA}`);
     expect(rest).toMatchObject({ status, json: { error: sentence, code, requestId: rest.headers['x-request-id'] } });
-    expect(rest.headers['retry-after']).toBe(code === 'STORE_BUSY' ? '1' : undefined);
+    expect(rest.headers['retry-after']).toBe(retryAfter?.toString());
     const graphql = await lookUp(service);
     expect(graphql.json).toMatchObject({
       data: { messageBySha: null },

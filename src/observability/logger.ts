@@ -25,7 +25,8 @@ export function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
-/** Our own sentences, and those of SQLite and the operating system, which name files and results but no values. */
+/** Our own sentences, and those of the databases and the operating system, which name files and results but no values. */
 function hasSafeMessage(error: Error, code: unknown): boolean {
-  return error instanceof AppError || code === 'ERR_SQLITE_ERROR' || ('errno' in error && 'syscall' in error);
+  if (error instanceof AppError || code === 'ERR_SQLITE_ERROR' || code === 'ERR_POSTGRES') return true;
+  return 'errno' in error && 'syscall' in error;
 }

@@ -1,10 +1,14 @@
+import { AppError } from '../errors.ts';
 import type { StoredMessage } from '../messages/message.ts';
-import type { AppError } from '../errors.ts';
 
 /** Bounds one transaction, and with it how long a reply may wait for its neighbours. */
 const MAX_BATCH_MESSAGES = 512;
 /** In UTF-16 units of text. */
 const MAX_BATCH_LENGTH = 16 * 1024 * 1024;
+
+/** Bounds what waits while commits take long: beyond it, it is better to be refused than to wait. */
+const MAX_WAITING_MESSAGES = 16 * MAX_BATCH_MESSAGES;
+const MAX_WAITING_LENGTH = 8 * MAX_BATCH_LENGTH;
 
 /**
  * What became of the messages of a batch that are not simply new, by their place in it: a known one, as it was first
@@ -29,6 +33,7 @@ interface PendingWrite {
 export class GroupCommit {
   readonly #commit: CommitBatch;
   #queue: PendingWrite[] = [];
+  #queueLength = 0;
   #isCommitting = false;
   #next: NodeJS.Immediate | undefined;
   #onIdle: (() => void) | undefined;
@@ -44,8 +49,15 @@ export class GroupCommit {
     return { count: this.#batches, messages: this.#messages };
   }
 
-  /** @returns as `MessageStore.add` does; rejects with the failure of the message, or of its whole batch. */
+  /**
+   * @returns as `MessageStore.add` does; rejects with the failure of the message, or of its whole batch, or with STORE_BUSY
+   * when too much is waiting already.
+   */
   add(message: StoredMessage): Promise<StoredMessage | undefined> {
+    if (this.#queue.length >= MAX_WAITING_MESSAGES || this.#queueLength >= MAX_WAITING_LENGTH) {
+      return Promise.reject(new AppError('STORE_BUSY'));
+    }
+    this.#queueLength += message.text.length;
     return new Promise((resolve, reject) => {
       this.#queue.push({ message, resolve, reject });
       if (!this.#isCommitting) this.#commitSoon();
@@ -90,7 +102,9 @@ export class GroupCommit {
       length += message.text.length;
       return index === MAX_BATCH_MESSAGES || (index > 0 && length > MAX_BATCH_LENGTH);
     });
-    return this.#queue.splice(0, end === -1 ? this.#queue.length : end);
+    const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : end);
+    for (const { message } of batch) this.#queueLength -= message.text.length;
+    return batch;
   }
 }
 

@@ -10,7 +10,7 @@ const message = (text: string, createdAt = 1_000): StoredMessage => createMessag
 const UNKNOWN = message('never stored').sha;
 
 async function open(kind: string): Promise<MessageStore> {
-  const store = await openStore(parseConfig({ DATABASE_URL: freshDatabaseUrl(kind) }).store);
+  const store = await openStore(parseConfig({ DATABASE_URL: await freshDatabaseUrl(kind) }).store);
   dispose(() => store.close().catch(() => undefined));
   return store;
 }

@@ -80,7 +80,8 @@ export async function startFollower(
   return follower;
 }
 
-async function createPostgres(settings: Settings): Promise<Postgres> {
+/** A cluster with an empty database; to be removed by the caller. */
+export async function createPostgres(settings: Settings = {}): Promise<Postgres> {
   const postgres = await Postgres.prepare();
   await postgres.initialize({ ...SETTINGS, ...settings });
   await postgres.start();

@@ -6,15 +6,21 @@ import { createDevelopmentCertificate } from '../../src/http/development-certifi
 import { createLogger } from '../../src/observability/logger.ts';
 import { Client } from './client.ts';
 import { dispose, temporaryFolder } from './leftovers.ts';
+import { createPostgres, type Postgres } from './postgres.ts';
 
 /** The stores that suites loop over; STORES=memory,file selects. */
-export const STORES = (process.env['STORES'] ?? 'memory,file').split(',');
+export const STORES = (process.env['STORES'] ?? 'memory,file,postgres').split(',');
+
+/** Of a test file, if it needs one. */
+let cluster: Promise<Postgres> | undefined;
+afterAll(async () => (await cluster)?.remove());
 
 /** A DATABASE_URL for a fresh store of one kind. */
-export function freshDatabaseUrl(store: string): string {
+export async function freshDatabaseUrl(store: string): Promise<string> {
   if (store === 'memory') return 'memory:';
   if (store === 'file') return `file:${join(temporaryFolder(), 'messages.db')}`;
-  throw new Error(`STORES knows memory and file, not ${store}`);
+  if (store === 'postgres') return (await (cluster ??= createPostgres())).createDatabase();
+  throw new Error(`STORES knows memory, file and postgres, not ${store}`);
 }
 
 export interface TestCertificate {
@@ -72,7 +78,7 @@ export async function startService({
   const config = parseConfig({
     PORT: '0',
     HOST: '127.0.0.1',
-    DATABASE_URL: freshDatabaseUrl(store),
+    DATABASE_URL: await freshDatabaseUrl(store),
     TLS_CERT_FILE: certFile,
     TLS_KEY_FILE: keyFile,
     LOG_LEVEL: 'trace',

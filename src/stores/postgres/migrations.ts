@@ -1,0 +1,67 @@
+import pg from 'pg';
+
+/**
+ * The schema's history; hashpost_schema counts the entries that it has. Entries are only ever appended.
+ *
+ * `seq` is the order of the list, and message_list has the last one of it: see batch-insert.ts. It fits where there is
+ * no row lock by a lock of its own, and leaves room in its page for its next versions.
+ */
+const migrations: readonly string[] = [
+  `CREATE TABLE message (
+     seq        bigint PRIMARY KEY,
+     sha        bytea  NOT NULL UNIQUE CHECK (octet_length(sha) = 32),
+     created_at bigint NOT NULL,
+     content    bytea  NOT NULL
+   );
+   CREATE TABLE message_list (
+     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+     last_seq bigint  NOT NULL
+   ) WITH (fillfactor = 10);
+   INSERT INTO message_list (last_seq) VALUES (0)`,
+];
+
+/** Any number, the same for all instances: whoever has it in a transaction migrates, and the others wait. */
+const ADVISORY_LOCK = 7_243_921_055;
+
+const CONNECT_MS = 5000;
+
+/**
+ * Brings the schema up to date, all in one transaction under an advisory lock, so that instances may start together and
+ * a crash leaves the old schema or the new one. A schema that is up to date is only read, which any role may.
+ *
+ * @throws Error when the schema is newer than this program, or what the server refuses.
+ */
+export async function migrate(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
+    const version = await readVersion(client);
+    if (version > migrations.length) {
+      throw new Error(
+        `its schema has version ${version}, this program knows up to ${migrations.length}: run a newer Hashpost`,
+      );
+    }
+    if (version < migrations.length) await apply(client, version);
+    await client.query('COMMIT');
+  } finally {
+    await client.end();
+  }
+}
+
+async function readVersion(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass('hashpost_schema') IS NOT NULL AS found`);
+  if (rows[0]?.found !== true) return 0;
+  const schema = await client.query<{ version: number }>('SELECT version FROM hashpost_schema');
+  return schema.rows[0]?.version ?? 0;
+}
+
+async function apply(client: pg.Client, version: number): Promise<void> {
+  if (version === 0) {
+    await client.query('CREATE TABLE hashpost_schema (version integer NOT NULL)');
+    await client.query('INSERT INTO hashpost_schema (version) VALUES (0)');
+  }
+  for (const migration of migrations.slice(version)) await client.query(migration);
+  await client.query('UPDATE hashpost_schema SET version = $1', [migrations.length]);
+}
