@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
 import { CompiledOperations } from './graphql/compiled/operations.ts';
 import { graphqlErrorFormat } from './graphql/error-format.ts';
-import { createGraphQLRoutes, isGraphQLUrl, queryLimitFor } from './graphql/graphql.routes.ts';
+import { createGraphQLRoutes, isGraphQLUrl, queryLimitFor, type GraphQLRoutes } from './graphql/graphql.routes.ts';
 import { createHotPath } from './graphql/hot-path.ts';
 import { answerLimitFor } from './graphql/operation-limits.ts';
 import { createSchema } from './graphql/schema.ts';
@@ -19,14 +19,14 @@ import { loadTlsFiles } from './http/tls-files.ts';
 import { tooLarge } from './messages/message.ts';
 import { MessageCache } from './messages/message.cache.ts';
 import { MessageResolver } from './messages/message.resolver.ts';
-import { createMessageRoutes } from './messages/message.routes.ts';
+import { createMessageRoutes, type MessageRoutes } from './messages/message.routes.ts';
 import { MessageService } from './messages/message.service.ts';
 import type { MessageStore } from './messages/message.store.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
 import { openStore } from './stores/open-store.ts';
 
-/** Requests under way get this long when the service stops; the store closes within what is left of 10 seconds. */
-const DRAIN_MS = 8000;
+/** Draining takes no longer; the store closes within what is left of 10 seconds. */
+const DRAIN_LIMIT_MS = 8000;
 
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
@@ -45,8 +45,11 @@ export interface App {
   start(): Promise<void>;
   /** Never resolves; rejects when the started service cannot do its work any more and should be stopped. */
   readonly failed: Promise<never>;
-  /** Takes no more requests, finishes those under way, closes the store. To be called after `start`. */
-  stop(): Promise<void>;
+  /**
+   * Is not ready any more, after `delayMs` (default 0) takes no new connections, finishes the requests under way, closes
+   * the store. To be called once, after `start`.
+   */
+  stop(delayMs?: number): Promise<void>;
 }
 
 /** The composition root: everything is made here, from configuration, and handed to what needs it. */
@@ -56,6 +59,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
   let url = '';
   let failed = new Promise<never>(() => undefined);
   let resources = new AsyncDisposableStack();
+  let drainDelayMs = 0;
 
   async function start(): Promise<void> {
     await using opened = new AsyncDisposableStack();
@@ -68,19 +72,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       maxMessageBytes,
       now,
     });
-    const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
-    const operations = new CompiledOperations();
-    const answerLimit = answerLimitFor(maxMessageBytes);
-    const apollo = opened.adopt(
-      await createApollo({ schema: createSchema(new MessageResolver(service)), logger, operations, answerLimit }),
-      (started) => started.stop(),
-    );
-    const messageRoutes = createMessageRoutes(service, bodyOptions);
-    const graphqlRoutes = createGraphQLRoutes({
-      apollo,
-      hotPath: createHotPath(operations, answerLimit),
-      bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
-    });
+    const { messageRoutes, graphqlRoutes } = await createDoors({ service, opened, maxMessageBytes, logger });
     const greeting = greetingRoutes({
       url: () => url,
       curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
@@ -89,10 +81,17 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       logger,
       corsOrigins: config.corsOrigins,
       hotRoutes: [...messageRoutes.hotRoutes, ...graphqlRoutes.hotRoutes],
-      routes: [healthRoutes(() => store.ping()), greeting, messageRoutes.routes, graphqlRoutes.routes],
+      routes: [
+        healthRoutes({ isStopping: () => listener.isDraining, pingStore: () => store.ping() }),
+        greeting,
+        messageRoutes.routes,
+        graphqlRoutes.routes,
+      ],
       errorFormatFor: (req) => (isGraphQLUrl(req.url) ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
-    const listener = opened.adopt(new Listener(tls, handler), (listening) => listening.close(DRAIN_MS));
+    const listener = opened.adopt(new Listener(tls, handler), (listening) =>
+      listening.close({ delayMs: drainDelayMs, limitMs: DRAIN_LIMIT_MS }),
+    );
     url = urlOf(config.host, await listener.listen(config.port, config.host), tls);
     if (announces) announce(logger, { url, tls, certFile: config.tlsCertFile, now: now() });
     failed = store.failed;
@@ -107,6 +106,40 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       return failed;
     },
     start,
-    stop: () => resources.disposeAsync(),
+    stop(delayMs = 0) {
+      drainDelayMs = delayMs;
+      return resources.disposeAsync();
+    },
+  };
+}
+
+interface DoorsOptions {
+  readonly service: MessageService;
+  readonly opened: AsyncDisposableStack;
+  readonly maxMessageBytes: number;
+  readonly logger: Logger;
+}
+
+/** REST and GraphQL over one service. What has to be stopped goes to `opened`. */
+async function createDoors({
+  service,
+  opened,
+  maxMessageBytes,
+  logger,
+}: DoorsOptions): Promise<{ messageRoutes: MessageRoutes; graphqlRoutes: GraphQLRoutes }> {
+  const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
+  const operations = new CompiledOperations();
+  const answerLimit = answerLimitFor(maxMessageBytes);
+  const apollo = opened.adopt(
+    await createApollo({ schema: createSchema(new MessageResolver(service)), logger, operations, answerLimit }),
+    (started) => started.stop(),
+  );
+  return {
+    messageRoutes: createMessageRoutes(service, bodyOptions),
+    graphqlRoutes: createGraphQLRoutes({
+      apollo,
+      hotPath: createHotPath(operations, answerLimit),
+      bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
+    }),
   };
 }

@@ -57,6 +57,7 @@ const settings = {
   ),
   tlsKeyFile: setting('TLS_KEY_FILE', 'ssl/server.key', 'private key of the certificate, PEM', parsePath),
   workers: setting('WORKERS', '1', 'processes sharing the port; `auto` is one per core', parseWorkers),
+  drainDelayMs: setting('DRAIN_DELAY_MS', '1000', 'delay from not ready to closed when stopping', integerFrom(0, 5000)),
   maxMessageBytes: setting(
     'MAX_MESSAGE_BYTES',
     '1048576',

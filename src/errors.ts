@@ -36,6 +36,7 @@ export const errorTable = {
     sentence: 'The stored message does not match its digest and is not served.',
     level: 'error',
   },
+  NOT_READY: { status: 503, sentence: 'The service is stopping.', level: 'silent', retryAfter: 1 },
   STORE_BUSY: { status: 503, sentence: 'The store is busy; try again in a moment.', level: 'warn', retryAfter: 1 },
   STORE_UNAVAILABLE: {
     status: 503,

@@ -37,9 +37,9 @@ async function run(): Promise<void> {
 }
 
 /** Resolves when a signal asks the process to stop; rejects when something happened that no code was ready for. */
-function untilTold(logger: Logger): Promise<unknown> {
-  const told = Promise.withResolvers<unknown>();
-  for (const signal of ['SIGTERM', 'SIGINT']) {
+function untilTold(logger: Logger): Promise<NodeJS.Signals> {
+  const told = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       limitStop();
       told.resolve(signal);
@@ -55,38 +55,42 @@ function untilTold(logger: Logger): Promise<unknown> {
 }
 
 /** This process answers requests: the only one, or a worker. */
-async function serveAlone(config: Config, logger: Logger, told: Promise<unknown>): Promise<void> {
+async function serveAlone(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
   boundYoungGeneration();
   const { createApp } = await import('./app.ts');
   const app = createApp(config, { logger, announces: cluster.isPrimary });
   await app.start();
+  let delayMs = 0;
   try {
     const failed = app.failed.catch((error: unknown) => {
       logger.fatal({ err: error }, 'the store has failed');
       throw error;
     });
-    await Promise.race([told, failed]);
+    const signal = await Promise.race([told, failed]);
+    // Whoever presses Ctrl-C has no load balancer that must notice first.
+    if (signal === 'SIGTERM') delayMs = config.drainDelayMs;
   } finally {
     limitStop();
-    await app.stop();
+    await app.stop(delayMs);
   }
 }
 
 /** This process keeps workers that do. */
-async function serveWithWorkers(config: Config, logger: Logger, told: Promise<unknown>): Promise<void> {
+async function serveWithWorkers(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
   const { announce, urlOf } = await import('./http/announce.ts');
   const { loadTlsFiles } = await import('./http/tls-files.ts');
   const { Workers } = await import('./http/workers.ts');
   // Before the workers, so that they find the certificate instead of each making one.
   const tls = await loadTlsFiles(config, Date.now());
   const workers = new Workers(logger);
+  let signal: NodeJS.Signals = 'SIGTERM';
   try {
     const port = await workers.start(config.workers);
     announce(logger, { url: urlOf(config.host, port, tls), tls, certFile: config.tlsCertFile, now: Date.now() });
-    await Promise.race([told, workers.failed]);
+    signal = await Promise.race([told, workers.failed]);
   } finally {
     limitStop();
-    await workers.stop();
+    await workers.stop(signal);
   }
 }
 

@@ -20,6 +20,7 @@ test('the defaults are those of the contract', () => {
     tlsCertFile: 'ssl/server.crt',
     tlsKeyFile: 'ssl/server.key',
     workers: 1,
+    drainDelayMs: 1000,
     maxMessageBytes: 1_048_576,
     messageCacheBytes: 33_554_432,
     logLevel: 'info',
@@ -62,6 +63,7 @@ test.each([
   ],
   ['DATABASE_POOL_SIZE', ['', '0', '-1', '1001', 'many']],
   ['WORKERS', ['', '0', '-1', 'all', '1.5', '257']],
+  ['DRAIN_DELAY_MS', ['', '-1', '5001', '1s', '0.5']],
   ['MAX_MESSAGE_BYTES', ['', '0', '-1', '1MB', '1e6', 'Infinity', 'NaN', '33554433', '0x400']],
   ['LOG_LEVEL', ['', 'INFO', 'verbose', '30']],
   [

@@ -3,13 +3,15 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
 import { answerClientError } from './client-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
 import { AppResponse } from './response.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-const SWEEP_MS = 100;
+/** A connection that is silent for this long while the service stops has nothing to ask. */
+const SWEEP_MS = 500;
 
 /** Forward-secret, authenticated encryption only: TLS 1.3's suites, then TLS 1.2's ECDHE ones (RFC 9325, 4.2). */
 const CIPHERS = [
@@ -50,6 +52,7 @@ export class Listener {
   readonly #responses = new Set<ServerResponse>();
   /** Connections on which the rest of a request is still to come that has had its answer. */
   readonly #answeredEarly = new WeakSet<Duplex>();
+  #isDraining = false;
   #unfollowTicketKeys: () => void = () => undefined;
 
   constructor({ cert, key }: TlsFiles, handler: RequestListener<typeof IncomingMessage, typeof AppResponse>) {
@@ -66,7 +69,7 @@ export class Listener {
         this.#responses.delete(res);
         if (!req.complete) this.#answeredEarly.add(req.socket);
       });
-      if (!this.#server.listening) res.shouldKeepAlive = false;
+      if (this.#isDraining) res.shouldKeepAlive = false;
       handler(req, res);
     };
     this.#server.on('request', serve);
@@ -92,20 +95,45 @@ export class Listener {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes no new connection, lets requests under way finish, cuts off what is left after `graceMs`. */
-  async close(graceMs: number): Promise<void> {
+  /** Whether it is about to close, so that requests should be sent elsewhere. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /**
+   * Tells every client with its next answer to come back by another connection; after `delayMs` takes no new one, lets
+   * requests under way finish, and cuts off what is left `limitMs` after the call.
+   */
+  async close({ delayMs, limitMs }: { delayMs: number; limitMs: number }): Promise<void> {
     if (!this.#server.listening) return;
+    const deadline = performance.now() + limitMs;
+    this.#isDraining = true;
+    // Of those whose headers are out, the client is told with its next answer.
+    for (const res of this.#responses) res.shouldKeepAlive = false;
+    await sleep(delayMs);
     this.#unfollowTicketKeys();
     const closed = once(this.#server, 'close');
-    const deadline = performance.now() + graceMs;
+    // After a timer, Node reads its sockets and then runs immediates: there, no connection that is idle has a request
+    // waiting in it, and none waits to be accepted.
+    await immediate();
     this.#server.close();
-    const sweep = setInterval(() => {
-      this.#server.closeIdleConnections();
-      if (this.#responses.size === 0 || performance.now() > deadline)
-        for (const socket of this.#sockets) socket.destroy();
-    }, SWEEP_MS);
+    const bytesHeard = new WeakMap<Socket, number>();
+    while (this.#sockets.size > 0) {
+      this.#sweep(bytesHeard, performance.now() > deadline);
+      await Promise.race([closed, sleep(SWEEP_MS)]);
+      await immediate();
+    }
     await closed;
-    clearInterval(sweep);
+  }
+
+  /** Closes what is idle, what has been silent since the last sweep while nothing is answered, or, late, everything. */
+  #sweep(bytesHeard: WeakMap<Socket, number>, isLate: boolean): void {
+    this.#server.closeIdleConnections();
+    const isQuiet = this.#responses.size === 0;
+    for (const socket of this.#sockets) {
+      if (isLate || (isQuiet && bytesHeard.get(socket) === socket.bytesRead)) socket.destroy();
+      bytesHeard.set(socket, socket.bytesRead);
+    }
   }
 }
 

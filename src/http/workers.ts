@@ -54,14 +54,14 @@ export class Workers {
     return port;
   }
 
-  /** Lets every worker finish what it is doing and end. */
-  async stop(): Promise<void> {
+  /** Lets every worker finish what it is doing and end, each as by this signal. */
+  async stop(signal: NodeJS.Signals): Promise<void> {
     this.#stopping.abort();
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     await Promise.all(
       workers.map((worker) => {
         const ended = new Promise((resolve) => worker.once('exit', resolve));
-        worker.process.kill('SIGTERM');
+        worker.process.kill(signal);
         return ended;
       }),
     );

@@ -1,5 +1,6 @@
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 
 export interface Answer {
   readonly status: number;
@@ -7,6 +8,12 @@ export interface Answer {
   readonly text: string;
   /** The body, parsed as JSON. */
   readonly json: unknown;
+}
+
+/** What a request rejects with. */
+export interface ClientError extends NodeJS.ErrnoException {
+  /** Whether there was a connection to send it on. */
+  readonly wasSent: boolean;
 }
 
 export interface ClientRequest {
@@ -32,10 +39,14 @@ export class Client {
 
   async request({ method = 'GET', path, headers = {}, body }: ClientRequest): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        const socket = outgoing.socket as TLSSocket | null;
+        reject(Object.assign(error, { wasSent: socket?.authorized ?? false }));
+      };
       const outgoing = httpsRequest({ ...this.#options, method, path, headers }, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-        incoming.on('error', reject);
+        incoming.on('error', fail);
         incoming.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');
           resolve({
@@ -48,7 +59,7 @@ export class Client {
           });
         });
       });
-      outgoing.on('error', reject);
+      outgoing.on('error', fail);
       outgoing.end(body);
     });
   }

@@ -48,6 +48,7 @@ export function settingsFor(
     DATABASE_URL: 'file:x.db',
     TLS_CERT_FILE: certFile,
     TLS_KEY_FILE: keyFile,
+    DRAIN_DELAY_MS: '0',
     ...more,
   };
 }
