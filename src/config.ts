@@ -5,6 +5,7 @@ import {
   parseOrigins,
   parsePath,
   parseReadDatabaseUrls,
+  parseProxies,
   parseWorkers,
 } from './setting-values.ts';
 import { isMisspelling } from './spelling.ts';
@@ -76,6 +77,12 @@ const settings = {
     'https://studio.apollographql.com',
     'web origins whose pages may call the API, separated by commas; empty for none',
     parseOrigins,
+  ),
+  trustedProxies: setting(
+    'TRUSTED_PROXIES',
+    '',
+    'proxies whose `X-Forwarded-For` is believed: addresses and CIDR blocks, separated by commas; empty for none',
+    parseProxies,
   ),
 };
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { StoreLocation } from './stores/open-store.ts';
 
@@ -64,4 +65,19 @@ export function parseOrigins(text: string): readonly string[] {
 
 function isWebOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
+export function parseProxies(text: string): readonly string[] {
+  const proxies = text.split(',').map((proxy) => proxy.trim());
+  if (text.trim() === '') return [];
+  if (proxies.every(isAddressBlock)) return proxies;
+  throw new Error('addresses or CIDR blocks separated by commas, each like 10.0.0.7 or 10.0.0.0/24');
+}
+
+/** Without a zone, and never of all addresses: then any client could name any address. */
+function isAddressBlock(text: string): boolean {
+  const [address = '', prefix, ...more] = text.split('/');
+  const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const isBlock = prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
+  return bits > 0 && isBlock && more.length === 0 && !address.includes('%');
 }

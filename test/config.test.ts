@@ -25,6 +25,7 @@ test('the defaults are those of the contract', () => {
     messageCacheBytes: 33_554_432,
     logLevel: 'info',
     corsOrigins: ['https://studio.apollographql.com'],
+    trustedProxies: [],
   });
 });
 
@@ -44,6 +45,13 @@ test.each([
     'corsOrigins',
     ['https://a.example', 'http://localhost:3000'],
   ],
+  [
+    'TRUSTED_PROXIES',
+    '127.0.0.1, 10.0.0.0/8,::1,fd00::/64,0.0.0.0/1',
+    'trustedProxies',
+    ['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/64', '0.0.0.0/1'],
+  ],
+  ['TRUSTED_PROXIES', '', 'trustedProxies', []],
   ['HOST', '0.0.0.0', 'host', '0.0.0.0'],
   ['LOG_LEVEL', 'silent', 'logLevel', 'silent'],
 ] as const)('%s=%s', (variable, text, name, value) => {
@@ -69,6 +77,14 @@ test.each([
   [
     'CORS_ORIGINS',
     ['*', 'example.com', 'https://a.example/', 'https://a.example/x', 'https://a.example,', 'null', 'file://'],
+  ],
+  [
+    'TRUSTED_PROXIES',
+    [
+      ...['true', '1', '*', 'loopback', 'uniquelocal', 'nginx', 'localhost', '10.0.0.1,', ',', '10.0.0.1 10.0.0.2'],
+      ...['10.0.0', '127.1', '0x7f000001', '010.0.0.1', '10.0.0.1:80', '[::1]', 'fe80::1%eth0', '::1/129'],
+      ...['0.0.0.0/0', '::/0', '10.0.0.0/', '10.0.0.0/33', '10.0.0.0/08', '10.0.0.0/255.0.0.0', '10.0.0.0/8/8'],
+    ],
   ],
 ])('%s is never silently defaulted', (variable, texts) => {
   for (const text of texts)
