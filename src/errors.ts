@@ -42,6 +42,11 @@ export const errorTable = {
     status: 503,
     sentence: 'The store is unavailable.',
     level: 'error',
+  // Said by nginx in front, which no instance answers; see deploy/nginx.
+  UNAVAILABLE: {
+    status: 503,
+    sentence: 'The service cannot be reached; try again in a moment.',
+    level: 'silent',
     retryAfter: 1,
   },
   STORE_FULL: { status: 507, sentence: 'The store is full; nothing was stored.', level: 'error' },
