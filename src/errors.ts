@@ -42,6 +42,8 @@ export const errorTable = {
     status: 503,
     sentence: 'The store is unavailable.',
     level: 'error',
+    retryAfter: 1,
+  },
   // Said by nginx in front, which no instance answers; see deploy/nginx.
   UNAVAILABLE: {
     status: 503,

@@ -2,7 +2,11 @@ import { connect } from 'node:tls';
 import type { Service } from './service.ts';
 
 /** Sends bytes over TLS as they are; resolves with all that came back when the server closed, or after `waitMs`. */
-export async function sendRaw({ url, ca }: Service, bytes: string | Buffer, waitMs = 3_000): Promise<string> {
+export async function sendRaw(
+  { url, ca }: Pick<Service, 'url' | 'ca'>,
+  bytes: string | Buffer,
+  waitMs = 3_000,
+): Promise<string> {
   const { hostname: host, port } = new URL(url);
   return new Promise((resolve, reject) => {
     let received = '';
