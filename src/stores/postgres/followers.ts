@@ -26,10 +26,6 @@ export class Followers {
     this.#misses += shas.length - found.size;
     return found;
   }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.close()));
-  }
 }
 
 const NOTHING: ReadonlyMap<Sha, StoredMessage> = new Map();

@@ -11,7 +11,7 @@ import { migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
 import { describe, toStoreError } from './postgres-error.ts';
 import { MESSAGE_COLUMNS, toKey, toStoredMessage, type Digits, type MessageRow } from './rows.ts';
-import { Server, type Statement } from './server.ts';
+import { Server, type ServerOptions, type Statement } from './server.ts';
 
 export interface PostgresLocation {
   readonly url: string;
@@ -46,12 +46,14 @@ const SHA_RANGE: Statement = {
 export async function openPostgresStore({ url, followers, poolSize }: PostgresLocation): Promise<MessageStore> {
   try {
     await migrate(url);
-    const primary = new Server({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary });
+    await using opened = new AsyncDisposableStack();
+    const open = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
+    const primary = open({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary });
     await primary.ping();
-    const readers = followers.map(
-      (follower) => new Server({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable }),
+    const readers = followers.map((follower) =>
+      open({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable }),
     );
-    return new PostgresStore(primary, new Followers(readers));
+    return new PostgresStore(primary, new Followers(readers), opened.move());
   } catch (error) {
     throw new Error(describe(error as Error), { cause: error });
   }
@@ -60,15 +62,17 @@ export async function openPostgresStore({ url, followers, poolSize }: PostgresLo
 class PostgresStore implements MessageStore {
   readonly #primary: Server;
   readonly #followers: Followers;
+  readonly #servers: AsyncDisposableStack;
   readonly #pages: PageReader;
   readonly #groupCommit: GroupCommit;
   readonly #lookups: DataLoader<Sha, StoredMessage | undefined>;
   /** The database may be away, but that passes. */
   readonly failed = new Promise<never>(() => undefined);
 
-  constructor(primary: Server, followers: Followers) {
+  constructor(primary: Server, followers: Followers, servers: AsyncDisposableStack) {
     this.#primary = primary;
     this.#followers = followers;
+    this.#servers = servers;
     this.#pages = new PageReader(primary);
     this.#groupCommit = new GroupCommit((messages) =>
       insertBatch(primary, messages, (shas) => findMany(primary, shas)),
@@ -127,7 +131,7 @@ class PostgresStore implements MessageStore {
 
   async close(): Promise<void> {
     await this.#groupCommit.drain();
-    await Promise.all([this.#primary.close(), this.#followers.close()]);
+    await this.#servers.disposeAsync();
   }
 
   /** A follower may be behind, so what it does not have may still be there. */

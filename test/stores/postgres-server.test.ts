@@ -1,0 +1,80 @@
+import { openStore } from '../../src/stores/open-store.ts';
+import { createMessage } from '../../src/messages/message.ts';
+import { disposeLeftovers } from '../support/leftovers.ts';
+import { startFollower, usePostgres } from '../support/postgres.ts';
+import { startService } from '../support/service.ts';
+
+const postgres = usePostgres({ shared_preload_libraries: 'pg_stat_statements' });
+
+afterEach(disposeLeftovers);
+
+async function openFailure(url: string): Promise<string> {
+  const opened = openStore({ kind: 'postgres', url });
+  return opened.then(
+    (store) => store.close().then(() => 'it opened'),
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+test.each([
+  ['fsync', 'off'],
+  ['synchronous_commit', 'off'],
+])('a server with %s=%s, which may lose what it acknowledged, is refused by that name', async (name, value) => {
+  await postgres().configure({ [name]: value });
+  try {
+    expect(await openFailure(await postgres().createDatabase())).toContain(`${name}=${value}`);
+  } finally {
+    await postgres().configure({ [name]: 'on' });
+  }
+});
+
+test('a follower in the place of the primary is refused', async () => {
+  const url = await postgres().createDatabase();
+  await (await openStore({ kind: 'postgres', url })).close();
+  const follower = await startFollower(postgres());
+  expect(await openFailure(url.replace(`:${postgres().port}/`, `:${follower.port}/`))).toContain('read-only follower');
+});
+
+test('a server that is not there, a wrong password, an unknown database: said without the password', async () => {
+  const { url } = postgres();
+  const { password } = new URL(url);
+  const [refused, denied, absent] = await Promise.all([
+    openFailure(url.replace(/:\d+\//, ':1/')),
+    openFailure(url.replace(password, 'wrong')),
+    openFailure(url.replace(/\w+$/, 'absent')),
+  ]);
+  expect(refused).toBe('the database postgres://127.0.0.1:1/hashpost cannot be used: connect ECONNREFUSED 127.0.0.1:1');
+  expect(denied).toContain('password authentication failed');
+  expect(absent).toContain('database "absent" does not exist');
+  expect([refused, denied, absent].join()).not.toMatch(new RegExp(`${password}|wrong`));
+});
+
+test('a schema of a newer program is refused', async () => {
+  const url = await postgres().createDatabase();
+  await (await openStore({ kind: 'postgres', url })).close();
+  await postgres().psqlOn(new URL(url).pathname.slice(1), 'UPDATE hashpost_schema SET version = 99');
+  expect(await openFailure(url)).toContain(
+    'its schema has version 99, this program knows up to 1: run a newer Hashpost',
+  );
+});
+
+test('the lookups of one GraphQL request are one statement', async () => {
+  const { client } = await startService({
+    env: { DATABASE_URL: await postgres().createDatabase(), MESSAGE_CACHE_BYTES: '0' },
+  });
+  const texts = Array.from({ length: 20 }, (_, index) => `text ${index}`);
+  const shas = texts.map((text) => createMessage(text, 100, 0).sha);
+  await Promise.all(texts.map((message) => client.post('/messages', JSON.stringify({ message }))));
+  await postgres().psql('CREATE EXTENSION pg_stat_statements', 'SELECT pg_stat_statements_reset()');
+  const fields = shas.map((sha, index) => `m${index}: messageBySha(sha: "${sha}") { text }`);
+  // Three times, because the first goes another way than those that follow.
+  for (let times = 1; times <= 3; times++) {
+    const { data } = (await client.graphql(`{ ${fields.join(' ')} }`)).json as {
+      data: Record<string, { text: string }>;
+    };
+    expect(Object.values(data).map(({ text }) => text)).toEqual(texts);
+    const count = await postgres().psql(`SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%sha = ANY%'
+      AND query NOT LIKE '%pg_stat%'`);
+    expect(Number(count)).toBe(times);
+  }
+});
