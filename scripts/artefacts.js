@@ -13,7 +13,8 @@ const SETTINGS = /(<!-- settings: .* -->\n)[^]*?(<!-- \/settings -->)/;
 
 function settingsTable() {
   const rows = describeSettings().map(
-    ({ variable, default: text, meaning }) => `| \`${variable}\` | \`${text}\` | ${meaning} |\n`,
+    ({ variable, default: text, meaning }) =>
+      `| \`${variable}\` | ${text === '' ? '' : `\`${text}\``} | ${meaning} |\n`,
   );
   return `\n| variable | default | meaning |\n| --- | --- | --- |\n${rows.join('')}\n`;
 }

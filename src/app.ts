@@ -19,11 +19,17 @@ import { loadTlsFiles } from './http/tls-files.ts';
 import { tooLarge } from './messages/message.ts';
 import { MessageCache } from './messages/message.cache.ts';
 import { MessageResolver } from './messages/message.resolver.ts';
-import { createMessageRoutes, type MessageRoutes } from './messages/message.routes.ts';
+import { createMessageRoutes, isMessageRoute, type MessageRoutes } from './messages/message.routes.ts';
 import { MessageService } from './messages/message.service.ts';
 import type { MessageStore } from './messages/message.store.ts';
+import { accessLog } from './observability/access-log.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
+import { publishMetrics, type MetricsAddress } from './observability/metrics/publish.ts';
+import { Metrics } from './observability/metrics/metrics.ts';
+import type { RequestObserver } from './observability/observe-requests.ts';
+import { measureStore } from './stores/measured-store.ts';
 import { openStore } from './stores/open-store.ts';
+import { readVersion } from './version.ts';
 
 /** Draining takes no longer; the store closes within what is left of 10 seconds. */
 const DRAIN_LIMIT_MS = 8000;
@@ -34,8 +40,10 @@ export interface Overrides {
   /** Milliseconds since the Unix epoch. */
   readonly now?: () => number;
   readonly decorateStore?: (store: MessageStore) => MessageStore;
-  /** Whether to say where the service listens; workers leave that to their primary. */
-  readonly announces?: boolean;
+  /** Told of finished requests, beside the log and the metrics. */
+  readonly observers?: readonly RequestObserver[];
+  /** Whether there is a primary process, which says where the service listens and serves the metrics of all. */
+  readonly isWorker?: boolean;
 }
 
 export interface App {
@@ -54,7 +62,7 @@ export interface App {
 
 /** The composition root: everything is made here, from configuration, and handed to what needs it. */
 export function createApp(config: Config, overrides: Overrides = {}): App {
-  const { logger = createLogger(config.logLevel), now = Date.now, announces = true } = overrides;
+  const { logger = createLogger(config.logLevel), now = Date.now, observers = [], isWorker = false } = overrides;
   const decorateStore = overrides.decorateStore ?? ((store: MessageStore) => store);
   let url = '';
   let failed = new Promise<never>(() => undefined);
@@ -65,35 +73,35 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     await using opened = new AsyncDisposableStack();
     const tls = await loadTlsFiles(config, now());
     const store = opened.adopt(decorateStore(await openStore(config.store, config)), (open) => open.close());
+    const metricsAddress = metricsAddressOf(config, logger);
+    const metrics = metricsAddress && opened.use(createMetrics(now));
     const { maxMessageBytes } = config;
-    const service = new MessageService({
-      store,
-      cache: new MessageCache(config.messageCacheBytes),
-      maxMessageBytes,
-      now,
-    });
+    const cache = new MessageCache(config.messageCacheBytes);
+    const measured = metrics ? measureStore(store, metrics.recordStoreCall) : store;
+    const service = new MessageService({ store: measured, cache, maxMessageBytes, now });
     const { messageRoutes, graphqlRoutes } = await createDoors({ service, opened, maxMessageBytes, logger });
     const greeting = greetingRoutes({
       url: () => url,
       curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
     });
+    const health = healthRoutes({ isStopping: () => listener.isDraining, pingStore: () => store.ping() });
     const handler = createPolicies({
       logger,
       corsOrigins: config.corsOrigins,
       hotRoutes: [...messageRoutes.hotRoutes, ...graphqlRoutes.hotRoutes],
-      routes: [
-        healthRoutes({ isStopping: () => listener.isDraining, pingStore: () => store.ping() }),
-        greeting,
-        messageRoutes.routes,
-        graphqlRoutes.routes,
-      ],
+      routes: [health, greeting, messageRoutes.routes, graphqlRoutes.routes],
+      observers: [accessLog(logger), ...(metrics ? [metrics.recordRequest] : []), ...observers],
+      clientAddressOf: (req) => req.socket.remoteAddress,
       errorFormatFor: (req) => (isGraphQLUrl(req.url) ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
-    const listener = opened.adopt(new Listener(tls, handler), (listening) =>
-      listening.close({ delayMs: drainDelayMs, limitMs: DRAIN_LIMIT_MS }),
-    );
+    const listener = new Listener(tls, handler, metrics?.recordRefusal);
+    if (metrics) {
+      const sources = { stats: () => store.stats(), cache, listener, certificate: () => tls.certificate };
+      opened.use(await publishMetrics({ ...metricsAddress, isWorker, report: () => metrics.report(sources) }));
+    }
+    opened.defer(() => listener.close({ delayMs: drainDelayMs, limitMs: DRAIN_LIMIT_MS }));
     url = urlOf(config.host, await listener.listen(config.port, config.host), tls);
-    if (announces) announce(logger, { url, tls, certFile: config.tlsCertFile, now: now() });
+    if (!isWorker) announce(logger, { url, tls, certFile: config.tlsCertFile, now: now() });
     failed = store.failed;
     resources = opened.move();
   }
@@ -142,4 +150,14 @@ async function createDoors({
       bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
     }),
   };
+}
+
+/** @returns undefined where no metrics are wanted. */
+function metricsAddressOf({ metricsPort, metricsHost }: Config, logger: Logger): MetricsAddress | undefined {
+  return metricsPort === undefined ? undefined : { port: metricsPort, host: metricsHost, logger };
+}
+
+function createMetrics(now: () => number): Metrics {
+  const doorOf = (route: string) => (isGraphQLUrl(route) ? 'graphql' : isMessageRoute(route) ? 'rest' : 'other');
+  return new Metrics({ doorOf, version: readVersion(), now });
 }

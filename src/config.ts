@@ -2,6 +2,7 @@ import {
   integerFrom,
   parseDatabaseUrl,
   parseHost,
+  parseMetricsPort,
   parseOrigins,
   parsePath,
   parseReadDatabaseUrls,
@@ -71,6 +72,13 @@ const settings = {
     'memory of each process for messages that were read lately; 0 for none',
     integerFrom(0, 1024 ** 4),
   ),
+  metricsPort: setting(
+    'METRICS_PORT',
+    '',
+    'port where `/metrics` and `/callers` are served in plain HTTP; 0 takes a free one; empty for none',
+    parseMetricsPort,
+  ),
+  metricsHost: setting('METRICS_HOST', '127.0.0.1', 'address where metrics are served', parseHost),
   logLevel: setting('LOG_LEVEL', 'info', `least severe level that is logged: ${LOG_LEVELS.join(', ')}`, parseLogLevel),
   corsOrigins: setting(
     'CORS_ORIGINS',

@@ -58,7 +58,7 @@ function untilTold(logger: Logger): Promise<NodeJS.Signals> {
 async function serveAlone(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
   boundYoungGeneration();
   const { createApp } = await import('./app.ts');
-  const app = createApp(config, { logger, announces: cluster.isPrimary });
+  const app = createApp(config, { logger, isWorker: cluster.isWorker });
   await app.start();
   let delayMs = 0;
   try {
@@ -82,6 +82,7 @@ async function serveWithWorkers(config: Config, logger: Logger, told: Promise<No
   const { Workers } = await import('./http/workers.ts');
   // Before the workers, so that they find the certificate instead of each making one.
   const tls = await loadTlsFiles(config, Date.now());
+  const metrics = await serveMetrics(config, logger);
   const workers = new Workers(logger);
   let signal: NodeJS.Signals = 'SIGTERM';
   try {
@@ -91,7 +92,16 @@ async function serveWithWorkers(config: Config, logger: Logger, told: Promise<No
   } finally {
     limitStop();
     await workers.stop(signal);
+    await metrics?.[Symbol.asyncDispose]();
   }
+}
+
+async function serveMetrics(config: Config, logger: Logger): Promise<AsyncDisposable | undefined> {
+  const { metricsPort: port, metricsHost: host, workers } = config;
+  if (port === undefined) return undefined;
+  const { publishWorkersMetrics } = await import('./observability/metrics/publish.ts');
+  const { readVersion } = await import('./version.ts');
+  return publishWorkersMetrics({ port, host, logger, workers, version: readVersion() });
 }
 
 function limitStop(): void {

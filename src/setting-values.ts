@@ -12,6 +12,15 @@ export function integerFrom(min: number, max: number): (text: string) => number 
   };
 }
 
+export function parseMetricsPort(text: string): number | undefined {
+  if (text === '') return undefined;
+  try {
+    return integerFrom(0, 65_535)(text);
+  } catch (error) {
+    throw new Error(`empty or ${(error as Error).message}`, { cause: error });
+  }
+}
+
 export function parseHost(text: string): string {
   if (/^[A-Za-z0-9.:_-]+$/.test(text)) return text;
   throw new Error('an IP address or a host name');

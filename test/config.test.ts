@@ -23,6 +23,8 @@ test('the defaults are those of the contract', () => {
     drainDelayMs: 1000,
     maxMessageBytes: 1_048_576,
     messageCacheBytes: 33_554_432,
+    metricsPort: undefined,
+    metricsHost: '127.0.0.1',
     logLevel: 'info',
     corsOrigins: ['https://studio.apollographql.com'],
     trustedProxies: [],
@@ -53,6 +55,9 @@ test.each([
   ],
   ['TRUSTED_PROXIES', '', 'trustedProxies', []],
   ['HOST', '0.0.0.0', 'host', '0.0.0.0'],
+  ['METRICS_PORT', '', 'metricsPort', undefined],
+  ['METRICS_PORT', '9464', 'metricsPort', 9464],
+  ['METRICS_HOST', '::1', 'metricsHost', '::1'],
   ['LOG_LEVEL', 'silent', 'logLevel', 'silent'],
 ] as const)('%s=%s', (variable, text, name, value) => {
   expect(parseConfig({ [variable]: text })[name]).toEqual(value);
@@ -61,6 +66,8 @@ test.each([
 test.each([
   ['PORT', ['', 'x', '-1', '65536', '5000.5', '0x10', ' 5000', '1e3']],
   ['HOST', ['', 'a b', 'https://x']],
+  ['METRICS_PORT', ['x', '-1', '65536', ' ', '9464 ']],
+  ['METRICS_HOST', ['', 'a b', 'https://x']],
   [
     'DATABASE_URL',
     ['', 'file:', 'messages.db', 'memory', 'memory:x', 'file::memory:', 'mysql://x', 'file://host/x', 'file:x?mode=ro'],

@@ -7,8 +7,9 @@ import {
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
-import { errorTable } from '../errors.ts';
+import { errorTable, type ErrorCode } from '../errors.ts';
 import { logError } from '../http/error-handler.ts';
+import { noteError } from '../http/response.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createGateway } from './compiled/gateway.ts';
 import type { CompiledOperations } from './compiled/operations.ts';
@@ -53,6 +54,8 @@ export async function createApollo({
     formatError,
     logger,
     plugins: [
+      // Before the limits, so that what they refuse is known to be an operation.
+      noteOperation(),
       limitOperation(answerLimit),
       errorPolicy(logger),
       ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false }),
@@ -78,7 +81,20 @@ const DOCUMENT_ERRORS = new Set<unknown>([
   'QUERY_TOO_COMPLEX',
 ]);
 
-/** Logs what the error table wants logged, gives each error the request's id, and settles the status. */
+/** The hot path notes the same of what it runs. */
+function noteOperation(): ApolloServerPlugin<GraphQLContext> {
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        didResolveOperation({ contextValue, operation }) {
+          contextValue.notes.operation = operation?.operation;
+          return Promise.resolve();
+        },
+      }),
+  };
+}
+
+/** Logs what the error table wants logged, notes the codes, gives each error the request's id, and settles the status. */
 function errorPolicy(logger: Logger): ApolloServerPlugin<GraphQLContext> {
   return {
     requestDidStart: () =>
@@ -89,9 +105,10 @@ function errorPolicy(logger: Logger): ApolloServerPlugin<GraphQLContext> {
           }
           return Promise.resolve();
         },
-        willSendResponse({ contextValue: { requestId }, request, response: { body, http } }) {
+        willSendResponse({ contextValue: { requestId, notes }, request, response: { body, http } }) {
           if (body.kind !== 'single' || !body.singleResult.errors) return Promise.resolve();
           const { data, errors } = body.singleResult;
+          for (const { extensions } of errors) noteError(notes, extensions?.['code'] as ErrorCode);
           body.singleResult.errors = errors.map((error) => ({
             ...error,
             extensions: { ...error.extensions, requestId },

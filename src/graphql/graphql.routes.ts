@@ -1,9 +1,10 @@
 import { HeaderMap, type ApolloServer } from '@apollo/server';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError } from '../errors.ts';
+import { AppError, type ErrorCode } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
 import { allowOnly, type HotRoute, type Routes } from '../http/routes.ts';
 import { requestIdOf } from '../http/request-id.ts';
+import { noteError, notesOf } from '../http/response.ts';
 import { send } from '../http/send.ts';
 import type { GraphQLContext } from './context.ts';
 import type { HotPath } from './hot-path.ts';
@@ -90,7 +91,7 @@ export function createGraphQLRoutes({ apollo, hotPath, bodyOptions }: GraphQLRou
     });
     if (body.kind !== 'complete') throw new Error('incremental delivery is not part of the schema');
     for (const [name, value] of headers) res.setHeader(name, value);
-    const text = status !== undefined && status >= 400 ? withRequestId(body.string, context.requestId) : body.string;
+    const text = status !== undefined && status >= 400 ? identifyErrors(body.string, context) : body.string;
     send(res, status ?? 200, contentTypeOf(mediaType), text);
   }
 
@@ -103,7 +104,7 @@ export function createGraphQLRoutes({ apollo, hotPath, bodyOptions }: GraphQLRou
 }
 
 function createContext(res: ServerResponse): GraphQLContext {
-  return { requestId: requestIdOf(res), bytesRead: 0 };
+  return { requestId: requestIdOf(res), notes: notesOf(res), bytesRead: 0 };
 }
 
 /** @throws AppError NOT_ACCEPTABLE when the client takes no media type of GraphQL. */
@@ -157,8 +158,9 @@ function searchOf(url: string): string {
 }
 
 /** What Apollo refuses before there is an operation has not been through our plugins. */
-function withRequestId(body: string, requestId: string): string {
-  const { errors, ...rest } = JSON.parse(body) as { errors: { extensions: object }[] };
+function identifyErrors(body: string, { requestId, notes }: GraphQLContext): string {
+  const { errors, ...rest } = JSON.parse(body) as { errors: { extensions: { code: ErrorCode } }[] };
+  for (const { extensions } of errors) noteError(notes, extensions.code);
   const identified = errors.map((error) => ({ ...error, extensions: { ...error.extensions, requestId } }));
   return `${JSON.stringify({ errors: identified, ...rest })}\n`;
 }

@@ -17,6 +17,7 @@ export function createHotPath(operations: CompiledOperations, answerLimit: numbe
     if (!operation) return undefined;
     const { coerced } = operation.coerce(request.variables ?? {});
     if (!coerced || operation.costOf(coerced) > MAX_COST) return undefined;
+    context.notes.operation = operation.kind;
     const result = await operation.execute(coerced, context);
     if (!result.errors && !mayExceed(answerLimit, context)) return `${JSON.stringify({ data: result.data })}\n`;
     context.result = result;

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
+import { notesOf } from './response.ts';
 
 /** JSON escapes a byte of text with at most six (`\u0001`); the rest is room for what stands around the text. */
 export function bodyLimitFor(maxMessageBytes: number): number {
@@ -63,6 +64,7 @@ async function readBody(req: IncomingMessage, res: ServerResponse, { limit, tooL
     let length = 0;
     req.on('data', (chunk: Buffer) => {
       length += chunk.length;
+      notesOf(res).receivedBytes = length;
       if (length <= limit) {
         chunks.push(chunk);
       } else {

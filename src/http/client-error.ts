@@ -9,12 +9,15 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
 };
 
-/** What Node's HTTP parser refuses never becomes a request, so its answer is written to the socket itself. */
-export function answerClientError({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
+/**
+ * What Node's HTTP parser refuses never becomes a request, so its answer is written to the socket itself.
+ * @returns the code of that answer, if there was anybody to answer.
+ */
+export function answerClientError({ code = '' }: NodeJS.ErrnoException, socket: Duplex): ErrorCode | undefined {
   // The rest are errors of the connection and of TLS: there is nobody to answer, and no secure way.
   if (!/^(HPE_|ERR_HTTP_)/.test(code) || !socket.writable) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const error = new AppError(codes[code] ?? 'BAD_REQUEST');
   const { status } = errorTable[error.code];
@@ -32,4 +35,5 @@ export function answerClientError({ code = '' }: NodeJS.ErrnoException, socket: 
       body,
     ].join('\r\n'),
   );
+  return error.code;
 }

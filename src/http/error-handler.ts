@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, errorTable, toAppError, type ErrorRow } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { requestIdOf } from './request-id.ts';
+import { noteError, notesOf } from './response.ts';
 import { JSON_TYPE, send } from './send.ts';
 
 /** How long an answer that refuses a body waits for the client to stop sending it. */
@@ -37,6 +38,7 @@ export function createAnswerError(logger: Logger, formatFor: (req: IncomingMessa
       ? new AppError('BAD_REQUEST', 'The path does not decode.')
       : toAppError(thrown);
     logError(logger, error, requestIdOf(res));
+    noteError(notesOf(res), error.code);
     if (res.headersSent) {
       res.destroy();
       return;

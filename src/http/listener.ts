@@ -5,7 +5,9 @@ import { type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
+import type { ErrorCode } from '../errors.ts';
 import { answerClientError } from './client-error.ts';
+import { explainListenError } from './listen-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
 import { AppResponse } from './response.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -55,7 +57,12 @@ export class Listener {
   #isDraining = false;
   #unfollowTicketKeys: () => void = () => undefined;
 
-  constructor({ cert, key }: TlsFiles, handler: RequestListener<typeof IncomingMessage, typeof AppResponse>) {
+  /** @param onRefusal Told of what is refused before it becomes a request. */
+  constructor(
+    { cert, key }: TlsFiles,
+    handler: RequestListener<typeof IncomingMessage, typeof AppResponse>,
+    onRefusal: (code: ErrorCode) => void = () => undefined,
+  ) {
     this.#server = createServer({ ...options, ServerResponse: AppResponse, cert, key });
     this.#server.setTimeout(SOCKET_TIMEOUT_MS);
     this.#server.maxHeadersCount = MAX_HEADERS;
@@ -78,9 +85,18 @@ export class Listener {
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       // Bytes within an answer would pass for part of it, and behind one for that of the next request.
       const isAnswering = [...this.#responses].some((res) => res.socket === socket && res.headersSent);
-      if (isAnswering || this.#answeredEarly.has(socket)) socket.destroy();
-      else answerClientError(error, socket);
+      if (isAnswering || this.#answeredEarly.has(socket)) {
+        socket.destroy();
+        return;
+      }
+      const code = answerClientError(error, socket);
+      if (code) onRefusal(code);
     });
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** @throws Error that names the setting to change when the address cannot be had. */
@@ -89,7 +105,8 @@ export class Listener {
     try {
       await once(this.#server, 'listening');
     } catch (error) {
-      throw new Error(explainListenError(error as NodeJS.ErrnoException, port, host), { cause: error });
+      const names = { port: 'PORT', host: 'HOST' };
+      throw new Error(explainListenError(error as NodeJS.ErrnoException, { port, host, names }), { cause: error });
     }
     this.#unfollowTicketKeys = followTicketKeys(this.#server);
     return (this.#server.address() as AddressInfo).port;
@@ -134,21 +151,5 @@ export class Listener {
       if (isLate || (isQuiet && bytesHeard.get(socket) === socket.bytesRead)) socket.destroy();
       bytesHeard.set(socket, socket.bytesRead);
     }
-  }
-}
-
-function explainListenError({ code, message }: NodeJS.ErrnoException, port: number, host: string): string {
-  switch (code) {
-    case 'EADDRINUSE':
-      return `PORT ${port} is in use on ${host}: stop what listens there, or set PORT`;
-    case 'EACCES':
-      return `PORT ${port} needs more rights than this user has: set PORT to 1024 or more`;
-    case 'EAFNOSUPPORT':
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `HOST ${host} is no address of this machine: set HOST, for example to 0.0.0.0`;
-    default:
-      return `cannot listen on HOST ${host}, PORT ${port}: ${message}`;
   }
 }

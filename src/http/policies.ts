@@ -2,7 +2,7 @@ import cors from 'cors';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../errors.ts';
-import { accessLog } from '../observability/access-log.ts';
+import { observeRequests, type ObservationOptions } from '../observability/observe-requests.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createAnswerError, type AnswerError, type ErrorFormat } from './error-handler.ts';
 import { requestId } from './request-id.ts';
@@ -13,7 +13,7 @@ import { securityHeaders } from './security-headers.ts';
 /** Does its part for a request, and lets it go on. */
 export type Policy = (req: IncomingMessage, res: AppResponse) => void;
 
-export interface PolicyOptions {
+export interface PolicyOptions extends ObservationOptions {
   readonly logger: Logger;
   readonly corsOrigins: readonly string[];
   readonly hotRoutes: readonly HotRoute[];
@@ -27,8 +27,8 @@ export function createPolicies(options: PolicyOptions): (req: IncomingMessage, r
   const policies: readonly Policy[] = [
     // First, because every later line and error carries it.
     requestId,
-    // Before anything that can answer, so that there is a line for every answer.
-    accessLog(options.logger),
+    // Before anything that can answer, so that every answer is in the log and in the metrics.
+    observeRequests(options),
     securityHeaders,
     // Before the routes, so that a page may read errors too; OPTIONS goes on to the route, which knows its methods.
     corsFor(options.corsOrigins),

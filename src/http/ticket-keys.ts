@@ -25,7 +25,9 @@ export function followTicketKeys(server: Server): () => void {
       clearInterval(timer);
     };
   }
-  const follow = ({ ticketKeys }: TicketKeysMessage): void => {
+  const follow = ({ ticketKeys }: Partial<TicketKeysMessage>): void => {
+    // The primary has other things to say too.
+    if (ticketKeys === undefined) return;
     server.setTicketKeys(Buffer.from(ticketKeys, 'base64'));
   };
   process.on('message', follow);

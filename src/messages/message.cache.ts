@@ -13,6 +13,8 @@ const MAX_ENTRY_SHARE = 1 / 8;
  */
 export class MessageCache {
   readonly #messages: LRUCache<Sha, Message> | undefined;
+  #hits = 0;
+  #misses = 0;
 
   /** @param maxBytes of memory; 0 keeps nothing. */
   constructor(maxBytes: number) {
@@ -25,7 +27,19 @@ export class MessageCache {
   }
 
   get(sha: Sha): Message | undefined {
-    return this.#messages?.get(sha);
+    const message = this.#messages?.get(sha);
+    if (message) this.#hits++;
+    else this.#misses++;
+    return message;
+  }
+
+  /** How many calls of `get` found their message. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  get misses(): number {
+    return this.#misses;
   }
 
   keep(message: Message): void {

@@ -15,6 +15,11 @@ export interface MessageRoutes {
   readonly hotRoutes: readonly HotRoute[];
 }
 
+/** Whether a route's template is one of the REST door. */
+export function isMessageRoute(template: string): boolean {
+  return /^\/(?:all-)?messages?(?:\/|$)/.test(template);
+}
+
 /** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
 export function createMessageRoutes(service: MessageService, bodyOptions: BodyOptions): MessageRoutes {
   async function addMessage(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -1,40 +1,30 @@
-import type { IncomingMessage } from 'node:http';
 import { symbols } from 'pino';
-import type { AppResponse } from '../http/response.ts';
-import { bodyBytesOf } from '../http/send.ts';
 import type { Logger } from './logger.ts';
+import type { RequestObserver } from './observe-requests.ts';
 
 /** Health checks come every few seconds and say nothing; they are there at debug. */
 const QUIET_ROUTES = new Set(['/health', '/health/ready']);
 
 /**
- * One line per request, when its answer is out or its client is gone: the route's template but never the path, the
- * query or a body, because a sha in a log is evidence that a text exists, and a GraphQL query may hold the text.
+ * One line per request: the route's template but never the path, the query or a body, because a sha in a log is evidence
+ * that a text exists, and a GraphQL query may hold the text.
  *
  * The line is put together here, as pino would, and given to pino's destination: its general way of making one took
  * a twelfth of the time of a lookup by GraphQL. Nothing in it needs escaping: ids are of a few characters, methods are those that
  * Node's parser knows, routes are our own.
  */
-export function accessLog(logger: Logger): (req: IncomingMessage, res: AppResponse) => void {
+export function accessLog(logger: Logger): RequestObserver {
   const { destination, bindings } = internalsOf(logger);
 
-  function write(req: IncomingMessage, res: AppResponse, start: number): void {
-    const route = res.route ?? expressRouteOf(req);
+  return function accessLog({ req, res, route, milliseconds, sentBytes }) {
     const level = QUIET_ROUTES.has(route) ? 'debug' : 'info';
     if (!logger.isLevelEnabled(level)) return;
-    const duration = Math.round((performance.now() - start) * 1000) / 1000;
+    const duration = Math.round(milliseconds * 1000) / 1000;
     destination.write(
       `{"level":${logger.levels.values[level]},"time":${Date.now()}${bindings},"requestId":"${res.requestId}",` +
         `"method":"${req.method}","route":"${route}","status":${res.statusCode},"durationMs":${duration},` +
-        `"bytes":${bodyBytesOf(res)}${res.writableFinished ? '' : ',"aborted":true'},"msg":"request"}\n`,
+        `"bytes":${sentBytes}${res.writableFinished ? '' : ',"aborted":true'},"msg":"request"}\n`,
     );
-  }
-
-  return function accessLog(req, res) {
-    const start = performance.now();
-    res.on('close', () => {
-      write(req, res, start);
-    });
   };
 }
 
@@ -45,10 +35,4 @@ function internalsOf(logger: Logger): { destination: { write(line: string): void
     destination: internals[symbols.streamSym] as { write(line: string): void },
     bindings: internals[symbols.chindingsSym] as string,
   };
-}
-
-/** Express sets `req.route` when a route matched; its path is the template that the route was made with. */
-function expressRouteOf(req: IncomingMessage): string {
-  const { route } = req as { route?: { path?: unknown } };
-  return typeof route?.path === 'string' ? route.path : 'unmatched';
 }

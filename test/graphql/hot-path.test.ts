@@ -22,12 +22,26 @@ function brokenStore(store: MessageStore): MessageStore {
   })(store);
 }
 
+/** What the metrics are told of each request that is over. */
+const noted: unknown[] = [];
+
 let service: Service;
 beforeAll(async () => {
-  service = await startService({ env: { MAX_MESSAGE_BYTES: '100' }, overrides: { decorateStore: brokenStore } });
+  service = await startService({
+    env: { MAX_MESSAGE_BYTES: '100' },
+    overrides: {
+      decorateStore: brokenStore,
+      observers: [
+        ({ route, res: { statusCode, operation, errorCodes, receivedBytes }, sentBytes }) => {
+          noted.push({ route, statusCode, operation, errorCodes, receivedBytes, sentBytes });
+        },
+      ],
+    },
+  });
   for (const text of KNOWN_TEXTS) {
     expect((await service.client.post('/messages', JSON.stringify({ message: text }))).status).toBe(201);
   }
+  noted.splice(0);
 });
 afterAll(disposeLeftovers);
 
@@ -73,10 +87,11 @@ test.each(Object.entries({ post, get }))(
         for (let run = 0; run < 3; run++) {
           const from = service.logLines().length;
           const answer = await send(service.client, request, accept);
-          runs.push({ answer: visible(answer), log: lastLines(service, from) });
+          runs.push({ answer: visible(answer), log: lastLines(service, from), noted: noted.splice(0) });
           if (answer.text.startsWith('{"data"')) succeeded++;
         }
         const [first, ...later] = runs;
+        expect(first?.noted).toHaveLength(1);
         for (const run of later) expect(run).toEqual(first);
       }),
       { numRuns: RUNS },

@@ -39,6 +39,8 @@ export class CompiledOperation {
   readonly #conditions: readonly string[];
   readonly #variants = new Map<string, readonly CompiledField[]>();
 
+  readonly kind: OperationTypeNode;
+
   /** About how much memory it may come to take. */
   readonly bytes: number;
 
@@ -55,6 +57,7 @@ export class CompiledOperation {
     if (!root) throw new Error('the document has no such operation for this schema');
     this.#schema = schema;
     this.#operation = operation;
+    this.kind = operation.operation;
     this.#root = root;
     this.#fragments = fragmentsOf(document);
     this.#conditions = conditionsOf(document);
