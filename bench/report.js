@@ -21,6 +21,9 @@ const targets = [
   cpuTarget('GraphQL one message, of the raw POST handler', 1.6, { work: 'message', of: 'raw' }),
   cpuTarget('GraphQL page of 100, of Mercurius with JIT', 0.85, { work: 'page', of: 'mercurius-jit' }),
   cpuTarget('POST of a new text, of the raw POST handler', 2.5, { work: 'post', of: 'raw' }),
+  metricsTarget('GET by sha', 'get'),
+  metricsTarget('POST of a new text', 'post'),
+  metricsTarget('GraphQL one message', 'message'),
   {
     what: 'Throughput: POST of a new text, of the same service on `memory:`',
     limit: 0.75,
@@ -37,9 +40,14 @@ const targets = [
   },
 ];
 
-function cpuTarget(what, limit, { work, of }) {
-  const seen = (read) => read('cpuPerRequest', work, 'hashpost') / read('cpuPerRequest', work, of);
+function cpuTarget(what, limit, { work, contender = 'hashpost', of }) {
+  const seen = (read) => read('cpuPerRequest', work, contender) / read('cpuPerRequest', work, of);
   return { what: `CPU: ${what}`, limit, unit: '×', seen };
+}
+
+function metricsTarget(what, work) {
+  const title = `${what} with metrics on, of the same without`;
+  return cpuTarget(title, 1.05, { work, contender: 'hashpost-metrics', of: 'hashpost' });
 }
 
 function slowSyncTarget({ milliseconds, shared, single }) {
@@ -117,7 +125,8 @@ function renderMethod({ rows, rounds, seconds, cores }) {
 
 Every contender runs in a process of its own: HTTPS with keep-alive and the same ECDSA P-256 certificate, on loopback,
 over the same SQLite file of ${rows} messages of about 100 bytes, in WAL mode with \`synchronous=FULL\`. Hashpost has
-its default settings: one worker, its access log (to a file), all limits; \`hashpost-memory\` is the same on \`memory:\`.
+its default settings: one worker, its access log (to a file), all limits; \`hashpost-metrics\` is the same with
+\`METRICS_PORT\` set, \`hashpost-memory\` on \`memory:\`.
 The raw handler has no framework and no database: it gets the same requests, parses their JSON, and answers a constant.
 The peers run with their libraries' defaults over Hashpost's own schema and the same prepared statements, with one
 durable commit per mutation.

@@ -22,6 +22,7 @@ const POLL_MS = 20;
 const contenders = {
   raw: peer('raw'),
   hashpost: hashpost(({ database }) => `file:${database}`),
+  'hashpost-metrics': hashpost(({ database }) => `file:${database}`, { METRICS_PORT: '0' }),
   'hashpost-memory': hashpost(() => 'memory:'),
   apollo: peer('apollo'),
   yoga: peer('yoga'),
@@ -31,8 +32,11 @@ const contenders = {
 
 export const contenderNames = Object.keys(contenders);
 
-function hashpost(databaseUrl) {
-  return (place) => ({ args: [HASHPOST], env: { HOST: '127.0.0.1', PORT: '0', DATABASE_URL: databaseUrl(place) } });
+function hashpost(databaseUrl, settings = {}) {
+  return (place) => ({
+    args: [HASHPOST],
+    env: { HOST: '127.0.0.1', PORT: '0', DATABASE_URL: databaseUrl(place), ...settings },
+  });
 }
 
 function peer(name, ...args) {

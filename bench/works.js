@@ -21,7 +21,7 @@ const PAGE_SIZE = 100;
 /** So that a page has a next one. */
 export const MIN_ROWS = PAGE_SIZE + 1;
 
-const REST = ['raw', 'hashpost'];
+const REST = ['raw', 'hashpost', 'hashpost-metrics'];
 const GRAPHQL = ['raw', 'hashpost', 'apollo', 'yoga', 'mercurius', 'mercurius-jit'];
 
 function getBySha(rows) {
@@ -66,7 +66,12 @@ export const works = {
     contenders: [...REST, 'hashpost-memory'],
     calls: [postNew],
   },
-  message: { title: 'GraphQL messageBySha', connections: 32, contenders: GRAPHQL, calls: [messageBySha] },
+  message: {
+    title: 'GraphQL messageBySha',
+    connections: 32,
+    contenders: [...GRAPHQL, 'hashpost-metrics'],
+    calls: [messageBySha],
+  },
   page: { title: 'GraphQL messages(first: 100)', connections: 32, contenders: GRAPHQL, calls: [firstPage] },
   add: { title: 'GraphQL addMessage of new texts, durable', connections: 32, contenders: GRAPHQL, calls: [addNew] },
   mixed: {
