@@ -19,6 +19,8 @@ export interface SketchState {
 export class SpaceSaving {
   readonly #capacity: number;
   readonly #kept = new Map<string, { count: number; error: number }>();
+  /** The count of the lightest when it was last looked for. */
+  #least = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -46,10 +48,15 @@ export class SpaceSaving {
     };
   }
 
-  /** A look at all of them takes about a microsecond, and only for keys that are new. */
+  /** A look at all of them takes a microsecond; only keys that are new pay for it. */
   #findLightest(): readonly [string, Estimate] {
     let lightest: readonly [string, Estimate] = ['', { count: Infinity, error: 0 }];
-    for (const entry of this.#kept) if (entry[1].count < lightest[1].count) lightest = entry;
+    for (const entry of this.#kept) {
+      if (entry[1].count < lightest[1].count) lightest = entry;
+      // Nothing is ever lighter than the lightest was, so most of a stream of ones need not be looked at.
+      if (lightest[1].count === this.#least) break;
+    }
+    this.#least = lightest[1].count;
     return lightest;
   }
 }
