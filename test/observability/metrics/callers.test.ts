@@ -27,6 +27,7 @@ test('old callers fade with the windows', () => {
   expect(names()).toEqual(['192.0.2.1', '192.0.2.2']);
   now += 5 * 60_000;
   expect(names()).toEqual(['192.0.2.2']);
+  callers.record('192.0.2.3', 10);
   now += 24 * 60 * 60_000;
   expect(names()).toEqual([]);
 });
