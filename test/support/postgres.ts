@@ -2,11 +2,11 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, globSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
 import { dispose } from './leftovers.ts';
 
 type Settings = Readonly<Record<string, string>>;
@@ -239,18 +239,4 @@ async function output(command: string, args: readonly string[]): Promise<string>
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' };
   const { stdout } = await promisify(execFile)(command, args, { cwd: '/', env, timeout: 60_000 });
   return stdout.trim();
-}
-
-/** Below the ports that clients get, so that it is still free after a time without a server. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 10_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    server.close();
-    if (isFree) return port;
-  }
 }

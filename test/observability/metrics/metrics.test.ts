@@ -5,7 +5,7 @@ import { disposeLeftovers } from '../../support/leftovers.ts';
 import { scrape, scrapeText, startMeasuredService, topCallers, total, type Samples } from '../../support/metrics.ts';
 import { sendRaw } from '../../support/raw.ts';
 import { shaOf } from '../../support/operations.ts';
-import { startService } from '../../support/service.ts';
+import { startService, STORES } from '../../support/service.ts';
 
 afterEach(disposeLeftovers);
 
@@ -146,8 +146,8 @@ test('10,000 paths, and methods that nobody knows, make no series', async () => 
   expect(total(samples, 'hashpost_requests_total')).toBe(10_000);
 }, 120_000);
 
-test('no text, sha, token or path is in what is served there', async () => {
-  const { client, metricsUrl } = await startMeasuredService({ store: 'file' });
+test.each(STORES)('no text, sha, token, path or URL of the store %s is in what is served there', async (store) => {
+  const { client, metricsUrl } = await startMeasuredService({ store });
   await client.post('/messages', JSON.stringify({ message: MARK }));
   await client.get(`/messages/${shaOf(MARK)}`);
   await client.get(`/${MARK}?${MARK}`, { authorization: `Bearer ${MARK}`, 'x-request-id': MARK, cookie: MARK });
@@ -156,6 +156,6 @@ test('no text, sha, token or path is in what is served there', async () => {
   await client.request({ method: 'POST', path: '/messages', body: MARK, headers: { [MARK]: MARK } });
   const served = (await scrapeText(metricsUrl)) + JSON.stringify(await topCallers(metricsUrl));
   expect(served).toContain('hashpost_requests_total');
-  for (const secret of [MARK, MARK.replace('-', '_'), shaOf(MARK), 'Bearer', 'messages.db'])
+  for (const secret of [MARK, MARK.replace('-', '_'), shaOf(MARK), 'Bearer', 'messages.db', 'postgres:'])
     expect(served).not.toContain(secret);
 });

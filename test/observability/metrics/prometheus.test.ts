@@ -5,6 +5,7 @@ import { disposeLeftovers } from '../../support/leftovers.ts';
 import { scrapeText, startMeasuredService, type MeasuredService } from '../../support/metrics.ts';
 import { shaOf } from '../../support/operations.ts';
 import { ROOT } from '../../support/process.ts';
+import { startFollower, startPostgres } from '../../support/postgres.ts';
 import { promtool, startPrometheus, type Prometheus } from '../../support/prometheus.ts';
 import { STORES } from '../../support/service.ts';
 
@@ -33,6 +34,11 @@ const queries = dashboard.panels.flatMap(({ title, targets = [] }) =>
 
 afterAll(disposeLeftovers);
 
+async function startPostgresPair(): Promise<Record<string, string>> {
+  const primary = await startPostgres();
+  return { DATABASE_URL: primary.url, READ_DATABASE_URLS: (await startFollower(primary)).url };
+}
+
 test('configuration and rules are what Prometheus takes, and alert on what they should', () => {
   promtool(['check', 'config', 'prometheus.yml']);
   promtool(['test', 'rules', 'alerts.test.yml']);
@@ -49,7 +55,7 @@ describe.each(STORES)('scraped by a real Prometheus, with the store %s', (store)
   let service: MeasuredService;
   let prometheus: Prometheus;
   beforeAll(async () => {
-    service = await startMeasuredService({ store });
+    service = await startMeasuredService({ store, env: store === 'postgres' ? await startPostgresPair() : {} });
     prometheus = await startPrometheus(new URL(service.metricsUrl).host);
   }, 60_000);
 
