@@ -51,10 +51,9 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   copyFileSync(certificate.certFile, join(folder, 'tls/server.crt'));
   copyFileSync(certificate.keyFile, join(folder, 'tls/server.key'));
   writeFileSync(join(folder, 'instances/server.crt'), options.ca);
-  writeFileSync(
-    join(folder, 'instances.conf'),
-    instances.map((url) => `server ${new URL(url).host} max_fails=0;\n`).join(''),
-  );
+  const [line = ''] = /^server .*;$/m.exec(readFileSync(join(DEPLOYED, 'instances.conf'), 'utf8')) ?? [];
+  const lines = instances.map((url) => line.replace(/[\d.]+:\d+/, new URL(url).host));
+  writeFileSync(join(folder, 'instances.conf'), lines.join('\n'));
   writeFileSync(join(folder, 'nginx.conf'), render(readFileSync(join(DEPLOYED, file), 'utf8'), folder, port, options));
 
   const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
@@ -139,6 +138,8 @@ function render(
 function assertValid(args: readonly string[]): void {
   const { error, status, stderr } = spawnSync('nginx', args, { env, encoding: 'utf8' });
   if (error) throw new Error('nginx is missing: apt-get install nginx-light libnginx-mod-stream', { cause: error });
+  if (stderr.includes('directive "stream"'))
+    throw new Error('nginx lacks a module: apt-get install libnginx-mod-stream');
   if (status !== 0 || stderr.includes('[warn]')) throw new Error(`nginx -t: ${stderr}`);
 }
 
