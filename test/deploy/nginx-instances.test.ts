@@ -132,7 +132,8 @@ test('what is hidden in one request is never another: nginx and the instance cou
   }
   const last = await nginx.client.get('/all-messages', { 'x-request-id': 'last' });
   expect(await nginx.lineOf(last)).toMatchObject({ status: 200 });
-  const lines = (log: string): Record<string, unknown>[] => log.trim().split('\n').map((text) => JSON.parse(text) as Record<string, unknown>); // prettier-ignore
+  const lines = (log: string): Record<string, unknown>[] =>
+    (log.match(/^\{.*\}$/gm) ?? []).map((text) => JSON.parse(text) as Record<string, unknown>);
   const counted = lines(nginx.log()).filter(({ upstream }) => upstream !== '');
   const served = lines(service.log()).filter(({ msg }) => msg === 'request');
   const key = ({ method, route, requestId }: Record<string, unknown>): string => [method, route, requestId].join(' ');
