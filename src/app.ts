@@ -9,6 +9,7 @@ import { answerLimitFor } from './graphql/operation-limits.ts';
 import { createSchema } from './graphql/schema.ts';
 import { announce, urlOf } from './http/announce.ts';
 import { bodyLimitFor } from './http/body.ts';
+import { createClientAddressOf } from './http/client-address.ts';
 import { curlTrust } from './http/curl.ts';
 import { restErrorFormat } from './http/error-handler.ts';
 import { greetingRoutes } from './http/greeting.routes.ts';
@@ -91,7 +92,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       hotRoutes: [...messageRoutes.hotRoutes, ...graphqlRoutes.hotRoutes],
       routes: [health, greeting, messageRoutes.routes, graphqlRoutes.routes],
       observers: [accessLog(logger), ...(metrics ? [metrics.recordRequest] : []), ...observers],
-      clientAddressOf: (req) => req.socket.remoteAddress,
+      clientAddressOf: metrics && createClientAddressOf(config.trustedProxies),
       errorFormatFor: (req) => (isGraphQLUrl(req.url) ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
     const listener = new Listener(tls, handler, metrics?.recordRefusal);

@@ -7,13 +7,13 @@ import proxyAddr from 'proxy-addr';
  * the last address in X-Forwarded-For that is not. Whatever else a client writes there changes nothing.
  *
  * @param trusted Addresses and CIDR blocks of the proxies.
- * @returns what tells the address, an IPv4 one always in its own form; '' when the connection is gone.
+ * @returns what tells the address, an IPv4 one always in its own form; undefined when the connection is gone.
  */
-export function createClientAddressOf(trusted: readonly string[]): (req: IncomingMessage) => string {
+export function createClientAddressOf(trusted: readonly string[]): (req: IncomingMessage) => string | undefined {
   const isTrusted = proxyAddr.compile([...trusted]);
   return function clientAddressOf(req) {
     const { remoteAddress } = req.socket;
-    if (remoteAddress === undefined) return '';
+    if (remoteAddress === undefined) return undefined;
     // The peer, then from right to left what each proxy says of its own peer; it need not be an address.
     const address = proxyAddr.all(req, isTrusted).findLast((name) => isIP(name) !== 0) ?? remoteAddress;
     return address.replace(/^::ffff:(?=[\d.]+$)/i, '');

@@ -22,7 +22,8 @@ export type RequestObserver = (request: FinishedRequest) => void;
 
 export interface ObservationOptions {
   readonly observers: readonly RequestObserver[];
-  readonly clientAddressOf: (req: IncomingMessage) => string | undefined;
+  /** Where an observer wants to know it. */
+  readonly clientAddressOf: ((req: IncomingMessage) => string | undefined) | undefined;
 }
 
 /** Tells of each request once, when it is over. */
@@ -30,7 +31,7 @@ export function observeRequests({ observers, clientAddressOf }: ObservationOptio
   return function observeRequests(req: IncomingMessage, res: AppResponse): void {
     const start = performance.now();
     // Now, because a socket that is closed has forgotten it.
-    const address = clientAddressOf(req);
+    const address = clientAddressOf?.(req);
     res.on('close', () => {
       const now = performance.now();
       const route = res.route ?? expressRouteOf(req);
