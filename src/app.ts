@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { createApollo } from './graphql/apollo.ts';
 import { CompiledOperations } from './graphql/compiled/operations.ts';
 import { graphqlErrorFormat } from './graphql/error-format.ts';
-import { createGraphQLRoutes, isGraphQLUrl, queryLimitFor, type GraphQLRoutes } from './graphql/graphql.routes.ts';
+import { createGraphQLRoutes, isGraphQLUrl, queryLimitFor } from './graphql/graphql.routes.ts';
 import { createHotPath } from './graphql/hot-path.ts';
 import { answerLimitFor } from './graphql/operation-limits.ts';
 import { createSchema } from './graphql/schema.ts';
@@ -16,11 +16,14 @@ import { greetingRoutes } from './http/greeting.routes.ts';
 import { healthRoutes } from './http/health.routes.ts';
 import { Listener } from './http/listener.ts';
 import { createPolicies } from './http/policies.ts';
-import { loadTlsFiles } from './http/tls-files.ts';
+import type { HotRoute, Routes } from './http/routes.ts';
+import { ReceivedTls } from './http/shared-tls.ts';
+import type { ServedTls } from './http/served-tls.ts';
+import { WatchedTls, type WatchedTlsOptions } from './http/watched-tls.ts';
 import { tooLarge } from './messages/message.ts';
 import { MessageCache } from './messages/message.cache.ts';
 import { MessageResolver } from './messages/message.resolver.ts';
-import { createMessageRoutes, isMessageRoute, type MessageRoutes } from './messages/message.routes.ts';
+import { createMessageRoutes, isMessageRoute } from './messages/message.routes.ts';
 import { MessageService } from './messages/message.service.ts';
 import type { MessageStore } from './messages/message.store.ts';
 import { accessLog } from './observability/access-log.ts';
@@ -54,6 +57,8 @@ export interface App {
   start(): Promise<void>;
   /** Never resolves; rejects when the started service cannot do its work any more and should be stopped. */
   readonly failed: Promise<never>;
+  /** Loads certificate and key again, now; what cannot be used is logged and changes nothing. Nothing before `start`. */
+  reloadTls(): Promise<void>;
   /**
    * Is not ready any more, after `delayMs` (default 0) takes no new connections, finishes the requests under way, closes
    * the store. To be called once, after `start`.
@@ -68,41 +73,41 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
   let url = '';
   let failed = new Promise<never>(() => undefined);
   let resources = new AsyncDisposableStack();
+  let reloadTls = (): Promise<void> => Promise.resolve();
   let drainDelayMs = 0;
 
   async function start(): Promise<void> {
     await using opened = new AsyncDisposableStack();
-    const tls = await loadTlsFiles(config, now());
+    const tls = opened.adopt(await openTls(isWorker, { config, logger, now }), (served) => served.close());
+    reloadTls = () => tls.reload();
     const store = opened.adopt(decorateStore(await openStore(config.store, config)), (open) => open.close());
     const metricsAddress = metricsAddressOf(config, logger);
     const metrics = metricsAddress && opened.use(createMetrics(now));
-    const { maxMessageBytes } = config;
     const cache = new MessageCache(config.messageCacheBytes);
     const measured = metrics ? measureStore(store, metrics.recordStoreCall) : store;
-    const service = new MessageService({ store: measured, cache, maxMessageBytes, now });
-    const { messageRoutes, graphqlRoutes } = await createDoors({ service, opened, maxMessageBytes, logger });
+    const doors = await createDoors({ store: measured, cache, opened, config, logger, now });
     const greeting = greetingRoutes({
       url: () => url,
-      curlTrust: (host) => curlTrust(tls.certificate, config.tlsCertFile, host),
+      curlTrust: (host) => curlTrust(tls.current.certificate, config.tlsCertFile, host),
     });
     const health = healthRoutes({ isStopping: () => listener.isDraining, pingStore: () => store.ping() });
     const handler = createPolicies({
       logger,
       corsOrigins: config.corsOrigins,
-      hotRoutes: [...messageRoutes.hotRoutes, ...graphqlRoutes.hotRoutes],
-      routes: [health, greeting, messageRoutes.routes, graphqlRoutes.routes],
+      hotRoutes: doors.hotRoutes,
+      routes: [health, greeting, ...doors.routes],
       observers: [accessLog(logger), ...(metrics ? [metrics.recordRequest] : []), ...observers],
       clientAddressOf: metrics && createClientAddressOf(config.trustedProxies),
       errorFormatFor: (req) => (isGraphQLUrl(req.url) ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
     const listener = new Listener(tls, handler, metrics?.recordRefusal);
     if (metrics) {
-      const sources = { stats: () => store.stats(), cache, listener, certificate: () => tls.certificate };
+      const sources = { stats: () => store.stats(), cache, listener, certificate: () => tls.current.certificate };
       opened.use(await publishMetrics({ ...metricsAddress, isWorker, report: () => metrics.report(sources) }));
     }
     opened.defer(() => listener.close({ delayMs: drainDelayMs, limitMs: DRAIN_LIMIT_MS }));
-    url = urlOf(config.host, await listener.listen(config.port, config.host), tls);
-    if (!isWorker) announce(logger, { url, tls, certFile: config.tlsCertFile, now: now() });
+    url = urlOf(config.host, await listener.listen(config.port, config.host), tls.current);
+    if (!isWorker) announce(logger, url, { files: tls.current, config, now: now() });
     failed = store.failed;
     resources = opened.move();
   }
@@ -115,6 +120,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       return failed;
     },
     start,
+    reloadTls: () => reloadTls(),
     stop(delayMs = 0) {
       drainDelayMs = delayMs;
       return resources.disposeAsync();
@@ -123,19 +129,21 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
 }
 
 interface DoorsOptions {
-  readonly service: MessageService;
+  readonly store: MessageStore;
+  readonly cache: MessageCache;
   readonly opened: AsyncDisposableStack;
-  readonly maxMessageBytes: number;
+  readonly config: Config;
   readonly logger: Logger;
+  readonly now: () => number;
 }
 
 /** REST and GraphQL over one service. What has to be stopped goes to `opened`. */
-async function createDoors({
-  service,
-  opened,
-  maxMessageBytes,
-  logger,
-}: DoorsOptions): Promise<{ messageRoutes: MessageRoutes; graphqlRoutes: GraphQLRoutes }> {
+async function createDoors(
+  options: DoorsOptions,
+): Promise<{ hotRoutes: readonly HotRoute[]; routes: readonly Routes[] }> {
+  const { store, cache, opened, config, logger, now } = options;
+  const { maxMessageBytes } = config;
+  const service = new MessageService({ store, cache, maxMessageBytes, now });
   const bodyOptions = { limit: bodyLimitFor(maxMessageBytes), tooLarge: () => tooLarge(maxMessageBytes) };
   const operations = new CompiledOperations();
   const answerLimit = answerLimitFor(maxMessageBytes);
@@ -143,14 +151,13 @@ async function createDoors({
     await createApollo({ schema: createSchema(new MessageResolver(service)), logger, operations, answerLimit }),
     (started) => started.stop(),
   );
-  return {
-    messageRoutes: createMessageRoutes(service, bodyOptions),
-    graphqlRoutes: createGraphQLRoutes({
-      apollo,
-      hotPath: createHotPath(operations, answerLimit),
-      bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
-    }),
-  };
+  const rest = createMessageRoutes(service, bodyOptions);
+  const graphql = createGraphQLRoutes({
+    apollo,
+    hotPath: createHotPath(operations, answerLimit),
+    bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
+  });
+  return { hotRoutes: [...rest.hotRoutes, ...graphql.hotRoutes], routes: [rest.routes, graphql.routes] };
 }
 
 /** @returns undefined where no metrics are wanted. */
@@ -161,4 +168,9 @@ function metricsAddressOf({ metricsPort, metricsHost }: Config, logger: Logger):
 function createMetrics(now: () => number): Metrics {
   const doorOf = (route: string) => (isGraphQLUrl(route) ? 'graphql' : isMessageRoute(route) ? 'rest' : 'other');
   return new Metrics({ doorOf, version: readVersion(), now });
+}
+
+/** Workers leave the files to their primary. */
+function openTls(isWorker: boolean, options: WatchedTlsOptions): Promise<ServedTls> {
+  return isWorker ? ReceivedTls.open() : WatchedTls.open(options);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import cluster from 'node:cluster';
+import { isatty } from 'node:tty';
 import { ConfigError, describeSettings, parseConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
 import { boundYoungGeneration } from './young-generation.ts';
@@ -10,6 +11,9 @@ const EXIT_CONFIG = 78;
 
 /** However bad things are, the process is gone this long after it was told to stop. */
 const STOP_LIMIT_MS = 10_000;
+
+/** The file descriptor: `process.stdin` would begin to read it. */
+const STDIN = 0;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const [argument] = process.argv.slice(2);
@@ -54,11 +58,17 @@ function untilTold(logger: Logger): Promise<NodeJS.Signals> {
   return told.promise;
 }
 
+/** SIGHUP, except at a terminal: there it says that the terminal is closed, and ends the process. */
+function onHangup(act: () => Promise<void>): void {
+  if (!isatty(STDIN)) process.on('SIGHUP', () => void act());
+}
+
 /** This process answers requests: the only one, or a worker. */
 async function serveAlone(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
   boundYoungGeneration();
   const { createApp } = await import('./app.ts');
   const app = createApp(config, { logger, isWorker: cluster.isWorker });
+  onHangup(() => app.reloadTls());
   await app.start();
   let delayMs = 0;
   try {
@@ -78,16 +88,18 @@ async function serveAlone(config: Config, logger: Logger, told: Promise<NodeJS.S
 /** This process keeps workers that do. */
 async function serveWithWorkers(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
   const { announce, urlOf } = await import('./http/announce.ts');
-  const { loadTlsFiles } = await import('./http/tls-files.ts');
+  const { shareTls } = await import('./http/shared-tls.ts');
+  const { WatchedTls } = await import('./http/watched-tls.ts');
   const { Workers } = await import('./http/workers.ts');
-  // Before the workers, so that they find the certificate instead of each making one.
-  const tls = await loadTlsFiles(config, Date.now());
+  const tls = await WatchedTls.open({ config, logger, now: Date.now });
+  shareTls(tls);
+  onHangup(() => tls.reload());
   const metrics = await serveMetrics(config, logger);
   const workers = new Workers(logger);
   let signal: NodeJS.Signals = 'SIGTERM';
   try {
     const port = await workers.start(config.workers);
-    announce(logger, { url: urlOf(config.host, port, tls), tls, certFile: config.tlsCertFile, now: Date.now() });
+    announce(logger, urlOf(config.host, port, tls.current), { files: tls.current, config, now: Date.now() });
     signal = await Promise.race([told, workers.failed]);
   } finally {
     limitStop();

@@ -11,8 +11,8 @@ const RENEWAL_DAYS = 30;
 
 /** Whether it was made here and is in its last days. */
 export function isDueDevelopmentCertificate(certificate: X509Certificate, now: number): boolean {
-  const isOurs = certificate.subject.includes(`O=${DEVELOPMENT_ORGANISATION}`) && isSelfSigned(certificate);
-  return isOurs && daysLeft(certificate, now) < RENEWAL_DAYS;
+  const isDue = daysLeft(certificate, now) < RENEWAL_DAYS;
+  return isDue && certificate.subject.includes(`O=${DEVELOPMENT_ORGANISATION}`) && isSelfSigned(certificate);
 }
 
 /** ECDSA P-256, for this machine's own names only, and no authority over any other certificate. */

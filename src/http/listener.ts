@@ -10,7 +10,7 @@ import { answerClientError } from './client-error.ts';
 import { explainListenError } from './listen-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
 import { AppResponse } from './response.ts';
-import type { TlsFiles } from './tls-files.ts';
+import type { ServedTls } from './served-tls.ts';
 
 /** A connection that is silent for this long while the service stops has nothing to ask. */
 const SWEEP_MS = 500;
@@ -28,10 +28,10 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
+const secureOptions = { minVersion: 'TLSv1.2', ciphers: CIPHERS } as const;
+
 /** Node's own defaults allow a slow or silent peer minutes, or for ever. */
 const options = {
-  minVersion: 'TLSv1.2',
-  ciphers: CIPHERS,
   handshakeTimeout: 10_000,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -59,11 +59,16 @@ export class Listener {
 
   /** @param onRefusal Told of what is refused before it becomes a request. */
   constructor(
-    { cert, key }: TlsFiles,
+    tls: ServedTls,
     handler: RequestListener<typeof IncomingMessage, typeof AppResponse>,
     onRefusal: (code: ErrorCode) => void = () => undefined,
   ) {
-    this.#server = createServer({ ...options, ServerResponse: AppResponse, cert, key });
+    const { cert, key } = tls.current;
+    this.#server = createServer({ ...options, ...secureOptions, ServerResponse: AppResponse, cert, key });
+    // Node would make new ticket keys, too: each client would pay a full handshake, and workers would differ.
+    tls.follow(({ cert, key }) => {
+      this.#server.setSecureContext({ ...secureOptions, cert, key, ticketKeys: this.#server.getTicketKeys() });
+    });
     this.#server.setTimeout(SOCKET_TIMEOUT_MS);
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.on('connection', (socket: Socket) => {

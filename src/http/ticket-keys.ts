@@ -26,9 +26,7 @@ export function followTicketKeys(server: Server): () => void {
     };
   }
   const follow = ({ ticketKeys }: Partial<TicketKeysMessage>): void => {
-    // The primary has other things to say too.
-    if (ticketKeys === undefined) return;
-    server.setTicketKeys(Buffer.from(ticketKeys, 'base64'));
+    if (ticketKeys !== undefined) server.setTicketKeys(Buffer.from(ticketKeys, 'base64'));
   };
   process.on('message', follow);
   return () => process.off('message', follow);

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { hasDefaultTlsFiles, type Config } from '../config.ts';
 import {
   createDevelopmentCertificate,
@@ -32,10 +33,21 @@ export async function loadTlsFiles(config: Config, now: number): Promise<TlsFile
   if (isDefault && existsSync(certFile) !== existsSync(keyFile)) {
     throw new Error(`of ${certFile} and ${keyFile} only one is there: delete it to have both made anew`);
   }
+  return reloadTlsFiles(config, now);
+}
+
+/** The same for a service that runs: files that are gone are an error, and no reason to make others. */
+export async function reloadTlsFiles(config: Config, now: number): Promise<TlsFiles> {
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile } = config;
   const files = readTlsFiles(certFile, keyFile);
-  if (!isDefault || !isDueDevelopmentCertificate(files.certificate, now)) return files;
+  if (!isDueForRenewal(files, config, now)) return files;
   await renewDevelopmentCertificate(certFile, keyFile, now);
   return readTlsFiles(certFile, keyFile);
+}
+
+/** Whether it is for Hashpost to make a new pair in the place of this one. */
+export function isDueForRenewal({ certificate }: TlsFiles, config: Config, now: number): boolean {
+  return hasDefaultTlsFiles(config) && isDueDevelopmentCertificate(certificate, now);
 }
 
 function readTlsFiles(certFile: string, keyFile: string): TlsFiles {
@@ -48,6 +60,8 @@ function readTlsFiles(certFile: string, keyFile: string): TlsFiles {
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new Error(`TLS_KEY_FILE (${keyFile}) is not the key of TLS_CERT_FILE (${certFile})`);
   }
+  // What TLS refuses all the same: a key that is too weak, or a chain with something else in it.
+  parse('TLS_CERT_FILE', certFile, 'a certificate chain that TLS can use', () => createSecureContext({ cert, key }));
   return { cert, key, certificate };
 }
 

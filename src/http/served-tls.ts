@@ -1,0 +1,30 @@
+import type { TlsFiles } from './tls-files.ts';
+
+/** The certificate and key that the service shows now, and their one owner: whatever shows or uses them asks here. */
+export abstract class ServedTls {
+  #current: TlsFiles;
+  readonly #followers: ((files: TlsFiles) => void)[] = [];
+
+  protected constructor(files: TlsFiles) {
+    this.#current = files;
+  }
+
+  get current(): TlsFiles {
+    return this.#current;
+  }
+
+  /** @param follower is called with every later pair. */
+  follow(follower: (files: TlsFiles) => void): void {
+    this.#followers.push(follower);
+  }
+
+  protected replace(files: TlsFiles): void {
+    this.#current = files;
+    for (const follower of this.#followers) follower(files);
+  }
+
+  /** Loads them again, where this process is the one that does. Never rejects: what cannot be used changes nothing. */
+  abstract reload(): Promise<void>;
+
+  abstract close(): void;
+}

@@ -1,0 +1,60 @@
+import cluster, { type Worker } from 'node:cluster';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { ServedTls } from './served-tls.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/**
+ * Workers get certificate and key from their primary, which alone looks at the files: all have the same pair, one line
+ * says so, and a worker that is replaced does not depend on files that cannot be used just then.
+ */
+interface TlsMessage {
+  readonly tls: { readonly cert: string; readonly key: string };
+}
+
+/** The primary's half: each worker gets the pair when it is there, and every later one. */
+export function shareTls(served: ServedTls): void {
+  const share = (worker: Worker): void => {
+    const { cert, key } = served.current;
+    const message: TlsMessage = { tls: { cert, key } };
+    // One that cannot be reached is dying; its successor is given it.
+    worker.send(message, () => undefined);
+  };
+  cluster.on('online', share);
+  served.follow(() => {
+    for (const worker of Object.values(cluster.workers ?? {})) if (worker) share(worker);
+  });
+}
+
+/** The worker's half. */
+export class ReceivedTls extends ServedTls {
+  readonly #receive = (message: Partial<TlsMessage>): void => {
+    const files = toTlsFiles(message);
+    if (files) this.replace(files);
+  };
+
+  private constructor(files: TlsFiles) {
+    super(files);
+    process.on('message', this.#receive);
+  }
+
+  static async open(): Promise<ReceivedTls> {
+    for (;;) {
+      const [message] = (await once(process, 'message')) as [Partial<TlsMessage>];
+      const files = toTlsFiles(message);
+      if (files) return new ReceivedTls(files);
+    }
+  }
+
+  override async reload(): Promise<void> {
+    // The primary does, and tells.
+  }
+
+  override close(): void {
+    process.off('message', this.#receive);
+  }
+}
+
+function toTlsFiles({ tls }: Partial<TlsMessage>): TlsFiles | undefined {
+  return tls && { ...tls, certificate: new X509Certificate(tls.cert) };
+}
