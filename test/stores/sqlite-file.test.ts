@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createMessage, type StoredMessage } from '../../src/messages/message.ts';
@@ -164,3 +164,19 @@ test.each(Object.entries(unusable))(
     expect(statSync(path).size).toBe(before);
   },
 );
+
+test('a page that cannot be read fails the reads of it, and nothing else', async () => {
+  const path = join(temporaryFolder(), 'x.db');
+  const writing = await open(path);
+  const texts = Array.from({ length: 2000 }, (_, index) => `text ${index}`);
+  await Promise.all(texts.map((text) => writing.add(message(text))));
+  await writing.close();
+  const file = readFileSync(path);
+  const start = Math.floor(file.indexOf('text 1000') / 4096) * 4096;
+  writeFileSync(path, file.fill(0xaa, start, start + 4096));
+  const store = await open(path);
+  await expect(store.find(message('text 1000').sha)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  // The end of the turn ends the snapshot of the failed read.
+  await new Promise(setImmediate);
+  expect(await store.find(message('text 10').sha)).toMatchObject({ text: 'text 10' });
+});

@@ -38,8 +38,13 @@ export class TurnSnapshot implements Snapshot {
   end(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    // A failed read may have ended it already.
-    if (this.#db.isTransaction) this.#commit.run();
+    try {
+      // A failed read may have ended it already.
+      if (this.#db.isTransaction) this.#commit.run();
+    } catch (error) {
+      // After a read of a corrupt page, the end of the transaction reports the failure of the read once more.
+      if (this.#db.isTransaction) throw error;
+    }
   }
 }
 
