@@ -32,6 +32,11 @@ const walls = [
     allowed: String.raw`node:|\./stores/open-store\.ts$|\./(spelling|setting-values)\.ts$`,
     message: 'The two tables know nothing but types, the parsers of their values, and spelling.',
   },
+  {
+    files: ['src/commands/**'],
+    allowed: String.raw`node:|\./|\.\./(messages|stores)/|\.\./(config|setting-values|errors)\.ts$`,
+    message: 'A command knows stores and messages, no protocol.',
+  },
 ];
 
 export default tseslint.config(

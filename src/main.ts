@@ -5,9 +5,10 @@ import { ConfigError, describeSettings, parseConfig, type Config } from './confi
 import { createLogger, type Logger } from './observability/logger.ts';
 import { boundYoungGeneration } from './young-generation.ts';
 
-/** EX_USAGE and EX_CONFIG of sysexits.h. */
-const EXIT_USAGE = 64;
+/** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78;
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /** However bad things are, the process is gone this long after it was told to stop. */
 const STOP_LIMIT_MS = 10_000;
@@ -21,11 +22,35 @@ if (major < 24 || (major === 24 && minor < 15)) {
   // What is imported further down needs node:sqlite, which older versions do not have.
   fail(`Node.js 24.15 or newer is needed, this is ${process.version}; npm start and npx node use the right one`, 1);
 } else if (argument === '--help') {
-  process.stdout.write(help());
+  process.stdout.write(await help());
 } else if (argument !== undefined) {
-  fail(`unknown argument ${argument}; settings are environment variables, see --help`, EXIT_USAGE);
+  await command();
 } else {
   await run();
+}
+
+/** Something else than the service; see commands/. */
+async function command(): Promise<void> {
+  try {
+    const { runCommand } = await import('./commands/run-command.ts');
+    const { env, stdout, stderr } = process;
+    await runCommand(process.argv.slice(2), { env, stdout, stderr, listenForStop });
+  } catch (error) {
+    fail(messageOf(error), exitCodeOf(error));
+  }
+  process.exit(0);
+}
+
+/** Aborts, with the name of the signal, when one asks the process to stop. */
+function listenForStop(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => {
+      limitStop();
+      stopping.abort(signal);
+    });
+  }
+  return stopping.signal;
 }
 
 async function run(): Promise<void> {
@@ -35,7 +60,7 @@ async function run(): Promise<void> {
     const serve = config.workers > 1 && cluster.isPrimary ? serveWithWorkers : serveAlone;
     await serve(config, logger, untilTold(logger));
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error), exitCodeOf(error));
+    fail(messageOf(error), exitCodeOf(error));
   }
   process.exit(0);
 }
@@ -43,7 +68,7 @@ async function run(): Promise<void> {
 /** Resolves when a signal asks the process to stop; rejects when something happened that no code was ready for. */
 function untilTold(logger: Logger): Promise<NodeJS.Signals> {
   const told = Promise.withResolvers<NodeJS.Signals>();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       limitStop();
       told.resolve(signal);
@@ -122,6 +147,10 @@ function limitStop(): void {
   }, STOP_LIMIT_MS).unref();
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT_CONFIG;
   return error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1;
@@ -132,13 +161,17 @@ function fail(message: string, exitCode: number): never {
   process.exit(exitCode);
 }
 
-function help(): string {
+async function help(): Promise<string> {
+  const { describeCommands } = await import('./commands/run-command.ts');
   const rows = describeSettings().map(
     ({ variable, default: text, meaning }) => `  ${variable}=${text}\n      ${meaning.replaceAll('`', '')}\n`,
   );
   return [
-    'Usage: hashpost [--help]\n\n',
-    'Keeps text messages under their SHA-256 and serves them over HTTPS, by REST and GraphQL.\n\n',
+    'Usage: hashpost [--help] [<command> [--help] …]\n\n',
+    'Keeps text messages under their SHA-256 and serves them over HTTPS, by REST and GraphQL. Without a command, it serves.\n\n',
+    'Commands:\n\n',
+    describeCommands(),
+    '\n',
     'Settings are environment variables; these are their defaults:\n\n',
     ...rows,
   ].join('');

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { disposeLeftovers } from './support/leftovers.ts';
-import { ROOT, spawnService } from './support/process.ts';
+import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
+import { MAIN, ROOT, spawnService } from './support/process.ts';
 import { createTestCertificate, settingsFor } from './support/service.ts';
 
 afterAll(disposeLeftovers);
@@ -24,15 +24,21 @@ function readExamples(): [command: string, output: string][] {
 
 test('every command of the README prints what the README says', async () => {
   const certificate = await createTestCertificate();
-  const env = settingsFor(certificate, { DATABASE_URL: 'memory:' });
-  const url = await spawnService({ env }).url;
+  // The database of the README, in a folder of our own.
+  const cwd = temporaryFolder();
+  const env = settingsFor(certificate, { DATABASE_URL: 'file:data/messages.db' });
+  const url = await spawnService({ env, cwd }).url;
   const examples = readExamples();
   expect(examples.length).toBeGreaterThanOrEqual(8);
   for (const [command, output] of examples) {
     const here = command
       .replace('curl', 'curl -s')
       .replace('https://localhost:5000', url)
-      .replace('ssl/server.crt', certificate.certFile);
-    expect([command, execFileSync('bash', ['-c', here], { encoding: 'utf8' }).trimEnd()]).toEqual([command, output]);
+      .replace('ssl/server.crt', certificate.certFile)
+      .replace('npx hashpost', `${process.execPath} ${MAIN}`);
+    expect([command, execFileSync('bash', ['-c', here], { encoding: 'utf8', cwd }).trimEnd()]).toEqual([
+      command,
+      output,
+    ]);
   }
 });

@@ -63,3 +63,6 @@ export interface MessageStore {
   /** Finishes the writes under way, then releases everything. No other method may be called afterwards. */
   close(): Promise<void>;
 }
+
+/** A store to read from. */
+export type MessageSource = Pick<MessageStore, 'find' | 'page' | 'shas' | 'stats' | 'close'>;

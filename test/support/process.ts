@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { dispose } from './leftovers.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 export interface ServiceProcess {
   readonly child: ChildProcess;

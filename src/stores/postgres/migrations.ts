@@ -32,29 +32,43 @@ const CONNECT_MS = 5000;
  * @throws Error when the schema is newer than this program, or what the server refuses.
  */
 export async function migrate(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
     const version = await readVersion(client);
-    if (version > migrations.length) {
-      throw new Error(
-        `its schema has version ${version}, this program knows up to ${migrations.length}: run a newer Hashpost`,
-      );
-    }
     if (version < migrations.length) await apply(client, version);
     await client.query('COMMIT');
+  });
+}
+
+/** @throws Error when the schema is not exactly the one that this program reads, or what the server refuses. */
+export async function assertCurrent(url: string): Promise<void> {
+  const version = await withClient(url, readVersion);
+  if (version < migrations.length) throw new Error('its schema is not up to date: start the service with it once');
+}
+
+async function withClient<Result>(url: string, use: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  await client.connect();
+  try {
+    return await use(client);
   } finally {
     await client.end();
   }
 }
 
+/** @throws Error when it is newer than this program. */
 async function readVersion(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass('hashpost_schema') IS NOT NULL AS found`);
   if (rows[0]?.found !== true) return 0;
   const schema = await client.query<{ version: number }>('SELECT version FROM hashpost_schema');
-  return schema.rows[0]?.version ?? 0;
+  const version = schema.rows[0]?.version ?? 0;
+  if (version > migrations.length) {
+    throw new Error(
+      `its schema has version ${version}, this program knows up to ${migrations.length}: run a newer Hashpost`,
+    );
+  }
+  return version;
 }
 
 async function apply(client: pg.Client, version: number): Promise<void> {

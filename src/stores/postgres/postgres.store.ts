@@ -1,13 +1,19 @@
 import DataLoader from 'dataloader';
 import { AppError } from '../../errors.ts';
 import type { MessageSummary, Sha, StoredMessage } from '../../messages/message.ts';
-import type { MessageStore, StorePage, StorePageRequest, StoreStats } from '../../messages/message.store.ts';
+import type {
+  MessageSource,
+  MessageStore,
+  StorePage,
+  StorePageRequest,
+  StoreStats,
+} from '../../messages/message.store.ts';
 import { GroupCommit } from '../group-commit.ts';
 import { insertBatch } from './batch-insert.ts';
 import { encodeByteaArray } from './bytea-array.ts';
 import { assertPrimary, assertReadable } from './checks.ts';
 import { Followers } from './followers.ts';
-import { migrate } from './migrations.ts';
+import { assertCurrent, migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
 import { describe, toStoreError } from './postgres-error.ts';
 import { MESSAGE_COLUMNS, toKey, toStoredMessage, type Digits, type MessageRow } from './rows.ts';
@@ -43,15 +49,27 @@ const SHA_RANGE: Statement = {
  * Connects to a primary and its followers; makes or updates the schema.
  * @throws Error that says why, when the primary cannot be used. A follower that is down is done without.
  */
-export async function openPostgresStore({ url, followers, poolSize }: PostgresLocation): Promise<MessageStore> {
+export function openPostgresStore(location: PostgresLocation): Promise<MessageStore> {
+  return open(location, migrate);
+}
+
+/** Connects to a primary whose schema is up to date, to read from it. */
+export function openPostgresSource(location: PostgresLocation): Promise<MessageSource> {
+  return open(location, assertCurrent);
+}
+
+async function open(
+  { url, followers, poolSize }: PostgresLocation,
+  prepareSchema: (url: string) => Promise<void>,
+): Promise<PostgresStore> {
   try {
-    await migrate(url);
+    await prepareSchema(url);
     await using opened = new AsyncDisposableStack();
-    const open = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
-    const primary = open({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary });
+    const connect = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
+    const primary = connect({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary });
     await primary.ping();
     const readers = followers.map((follower) =>
-      open({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable }),
+      connect({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable }),
     );
     return new PostgresStore(primary, new Followers(readers), opened.move());
   } catch (error) {

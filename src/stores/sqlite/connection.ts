@@ -28,6 +28,9 @@ const filePragmas: typeof pragmas = [
   ['wal_autocheckpoint', '0', 0],
 ];
 
+/** Another process may recover the log of one that died, or hold the file while it is closed. */
+const READING_TIMEOUT_MS = 5000;
+
 export interface ConnectionOptions {
   readonly path: string;
   readonly readOnly?: boolean;
@@ -40,11 +43,26 @@ export function openConnection({ path, readOnly = false, busyTimeoutMs }: Connec
   const db = new DatabaseSync(path, { readOnly, timeout: busyTimeoutMs });
   try {
     assertVersion(db);
-    for (const [name, value, expected] of path === MEMORY_PATH ? pragmas : [...filePragmas, ...pragmas]) {
-      db.exec(`PRAGMA ${name} = ${value}`);
-      const actual = readPragma(db, name);
-      if (actual !== expected) throw new Error(`SQLite answers ${String(actual)} to PRAGMA ${name} = ${value}`);
-    }
+    setPragmas(db, path === MEMORY_PATH ? pragmas : [...filePragmas, ...pragmas]);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a file to read it as it is: nothing is made or migrated, and its journal mode stays. The connection is not
+ * read-only to SQLite, because the last one to close only takes the -wal and -shm away when it may write.
+ *
+ * @throws Error when there is no such file, or when it cannot be opened.
+ */
+export function openForReading(path: string): DatabaseSync {
+  if (!existsSync(path)) throw new Error('there is no such file');
+  const db = new DatabaseSync(path, { timeout: READING_TIMEOUT_MS });
+  try {
+    assertVersion(db);
+    setPragmas(db, [['query_only', 'ON', 1], ...pragmas]);
     return db;
   } catch (error) {
     db.close();
@@ -79,6 +97,14 @@ export function syncFolderOf(path: string): void {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
+  }
+}
+
+function setPragmas(db: DatabaseSync, wanted: typeof pragmas): void {
+  for (const [name, value, expected] of wanted) {
+    db.exec(`PRAGMA ${name} = ${value}`);
+    const actual = readPragma(db, name);
+    if (actual !== expected) throw new Error(`SQLite answers ${String(actual)} to PRAGMA ${name} = ${value}`);
   }
 }
 

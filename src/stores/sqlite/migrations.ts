@@ -35,6 +35,13 @@ export function migrate(db: DatabaseSync): void {
   }
 }
 
+/** @throws Error when the schema is not exactly the one that this program reads. */
+export function assertCurrent(db: DatabaseSync): void {
+  const version = Number(readPragma(db, 'user_version'));
+  assertKnown(db, version);
+  if (version < migrations.length) throw new Error('its schema is not up to date: start the service with it once');
+}
+
 function assertKnown(db: DatabaseSync, version: number): void {
   if (version > migrations.length) {
     throw new Error(

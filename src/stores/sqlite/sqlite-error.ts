@@ -59,6 +59,11 @@ export function isBusy({ errcode }: SqliteFailure): boolean {
   return primaryOf(errcode) === 5;
 }
 
+/** Whether the file is no sound database, whatever the reason. */
+export function isCorrupt({ errcode }: SqliteFailure): boolean {
+  return primaryOf(errcode) === 11 || primaryOf(errcode) === 26;
+}
+
 export function isLackOfRoom({ errcode }: SqliteFailure): boolean {
   return errorCodeOf(errcode) === 'STORE_FULL';
 }

@@ -1,10 +1,17 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { AppError } from '../../errors.ts';
 import type { MessageSummary, Sha, StoredMessage } from '../../messages/message.ts';
-import type { MessageStore, StorePage, StorePageRequest, StoreStats } from '../../messages/message.store.ts';
+import type {
+  MessageSource,
+  MessageStore,
+  StorePage,
+  StorePageRequest,
+  StoreStats,
+} from '../../messages/message.store.ts';
 import { createBatchInsert } from './batch-insert.ts';
-import { createPrivateFile, MEMORY_PATH, openConnection } from './connection.ts';
-import { migrate } from './migrations.ts';
+import { createPrivateFile, MEMORY_PATH, openConnection, openForReading } from './connection.ts';
+import { assertCurrent, migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
 import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
 import { noSnapshot, TurnSnapshot, type Snapshot } from './snapshot.ts';
@@ -37,6 +44,26 @@ export function openMemoryStore(): MessageStore {
   migrate(db);
   return new SqliteStore(db, createDirectWriter(db), noSnapshot);
 }
+
+/** Opens a file that exists, to read it and to change nothing. */
+export function openSqliteSource(path: string): MessageSource {
+  const db = openForReading(path);
+  try {
+    assertCurrent(db);
+    return new SqliteStore(db, noWriter, new TurnSnapshot(db));
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+const noWriter: Writer = {
+  failure: undefined,
+  failed: new Promise(() => undefined),
+  batches: undefined,
+  add: () => Promise.reject(new AppError('STORE_UNAVAILABLE')),
+  close: () => Promise.resolve(),
+};
 
 function createDirectWriter(db: DatabaseSync): Writer {
   const batchInsert = createBatchInsert(db, createBeginWrite(db));
