@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
+import { Server as TlsServer } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../errors.ts';
 import { answerClientError } from './client-error.ts';
@@ -138,7 +139,8 @@ export class Listener {
     // After a timer, Node reads its sockets and then runs immediates: there, no connection that is idle has a request
     // waiting in it, and none waits to be accepted.
     await immediate();
-    this.#server.close();
+    // Not that of HTTPS, which first closes all that it takes for idle; see below.
+    TlsServer.prototype.close.call(this.#server);
     const bytesHeard = new WeakMap<Socket, number>();
     while (this.#sockets.size > 0) {
       this.#sweep(bytesHeard, performance.now() > deadline);
@@ -150,7 +152,8 @@ export class Listener {
 
   /** Closes what is idle, what has been silent since the last sweep while nothing is answered, or, late, everything. */
   #sweep(bytesHeard: WeakMap<Socket, number>, isLate: boolean): void {
-    this.#server.closeIdleConnections();
+    // For Node a connection is idle when its answer is written, also while the end of it still waits to be sent.
+    if (![...this.#responses].some((res) => res.writableEnded)) this.#server.closeIdleConnections();
     const isQuiet = this.#responses.size === 0;
     for (const socket of this.#sockets) {
       if (isLate || (isQuiet && bytesHeard.get(socket) === socket.bytesRead)) socket.destroy();

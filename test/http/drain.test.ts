@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientError } from '../support/client.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
@@ -159,3 +161,18 @@ async function useUntilKilled(client: Client, acknowledged: string[]): Promise<v
     client.close();
   }
 }
+
+test('an answer that is written, but waits for its client to read, is sent whole', async () => {
+  const { service, url, newClient } = await start({ MAX_MESSAGE_BYTES: '12000000', DRAIN_DELAY_MS: '0' });
+  const client = newClient();
+  const message = 'x'.repeat(12_000_000);
+  const { headers } = await client.post('/messages', JSON.stringify({ message }));
+  const outgoing = request(new URL(String(headers.location), url), { agent: client.agent }).end();
+  // Not read before the service has had time for several looks at its connections.
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+  service.child.kill('SIGTERM');
+  await sleep(1500);
+  expect((await text(incoming)).length).toBe(JSON.stringify({ message }).length);
+  expect(await service.exited).toBe(0);
+  client.close();
+});
