@@ -126,7 +126,8 @@ class PostgresStore implements MessageStore {
     let seq = 0;
     while (seq < last) {
       const rows = await inTime(this.#primary.query<[Digits, Sha]>(SHA_RANGE, [seq, last, SHAS_PER_READ]));
-      yield rows.map(([, sha]) => sha);
+      // The last numbers may be unused.
+      if (rows.length > 0) yield rows.map(([, sha]) => sha);
       seq = Number(rows.at(-1)?.[0] ?? last);
     }
   }
