@@ -4,8 +4,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { shaOf } from '../../src/messages/message.ts';
 import { Client, type Answer } from '../support/client.ts';
+import { expectWithin } from '../support/expect-within.ts';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { answeringPid, answeringPids, spawnService, type ServiceProcess } from '../support/process.ts';
+import { createRandom } from '../support/random.ts';
 import { createTestCertificate, settingsFor } from '../support/service.ts';
 import { WriteLoad } from '../support/write-load.ts';
 
@@ -25,17 +27,6 @@ const LIMIT_MS = 20_000;
 
 afterEach(disposeLeftovers);
 
-/** mulberry32: small, and the same for the same seed. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -46,15 +37,6 @@ function isAlive(pid: number): boolean {
 
 function workersOf({ child: { pid = 0 } }: ServiceProcess): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-}
-
-/** @throws Error when it does not become true within the limit. */
-async function expectWithin(limitMs: number, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const begun = performance.now();
-  while (!(await isTrue())) {
-    if (performance.now() - begun > limitMs) throw new Error(`not within ${limitMs} ms`);
-    await sleep(10);
-  }
 }
 
 interface WriterEnd {

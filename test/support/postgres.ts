@@ -95,6 +95,7 @@ export class Postgres {
   readonly port: number;
   readonly #folder: string;
   readonly #watchdog: ChildProcess;
+  readonly #removed: Promise<unknown>;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
@@ -102,6 +103,7 @@ export class Postgres {
     const [command, ...args] = asServerUser('sh', '-c', WATCHDOG, 'sh', folder, findBinaries());
     // In a session of its own, so that an interrupt from the terminal does not reach it.
     this.#watchdog = spawn(command, args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    this.#removed = once(this.#watchdog, 'exit');
   }
 
   /** A folder and a port, for a cluster that has no data yet. */
@@ -206,11 +208,10 @@ export class Postgres {
     }
   }
 
-  /** Ends the server and removes its data. */
+  /** Ends the server and removes its data, unless that has been done. */
   async remove(): Promise<void> {
-    const exited = once(this.#watchdog, 'exit');
     this.#watchdog.stdin?.end();
-    await exited;
+    await this.#removed;
   }
 
   /** Runs a program of PostgreSQL as the user of the server. */

@@ -43,6 +43,13 @@ export class TcpProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** The URL of the target, by way of this proxy. */
+  through(url: string): string {
+    const proxied = new URL(url);
+    proxied.port = String(this.port);
+    return proxied.href;
+  }
+
   /** Cuts all connections; new ones go to another port: an address that moves in a failover. */
   retarget(port: number): void {
     this.#targetPort = port;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { shaOf } from '../../src/messages/message.ts';
 import type { Answer, Client } from './client.ts';
+import { addMessage, post } from './requests.ts';
 
 const RETRY_MS = 50;
 
@@ -37,7 +38,7 @@ export class WriteLoad {
       for (let index = 0; !stop?.aborted; index++) {
         const text = `${this.#texts++} ${'x'.repeat(index % 500)}`;
         const sent = performance.now();
-        const answer = await this.#writeUntilKept(client, index % 2 ? postMessage : addMessage, text, stop);
+        const answer = await this.#writeUntilKept(client, index % 2 ? tryPost : tryAdd, text, stop);
         if (!answer) break;
         this.acknowledged.set(text, { sent, acknowledged: performance.now() });
         onAcknowledged?.(answer);
@@ -71,7 +72,7 @@ export class WriteLoad {
 
   async #writeUntilKept(
     client: Client,
-    write: typeof postMessage,
+    write: typeof tryPost,
     text: string,
     stop: AbortSignal | undefined,
   ): Promise<Answer | undefined> {
@@ -86,12 +87,10 @@ export class WriteLoad {
 }
 
 /** The answer, and what it would say if it were a success. */
-async function postMessage(client: Client, text: string): Promise<[Answer, string]> {
-  const answer = await client.post('/messages', JSON.stringify({ message: text }));
-  return [answer, JSON.stringify({ digest: shaOf(text) })];
+async function tryPost(client: Client, text: string): Promise<[Answer, string]> {
+  return [await post(client, text), JSON.stringify({ digest: shaOf(text) })];
 }
 
-async function addMessage(client: Client, text: string): Promise<[Answer, string]> {
-  const answer = await client.graphql('mutation ($text: String!) { addMessage(text: $text) { sha } }', { text });
-  return [answer, JSON.stringify({ data: { addMessage: { sha: shaOf(text) } } })];
+async function tryAdd(client: Client, text: string): Promise<[Answer, string]> {
+  return [await addMessage(client, text), JSON.stringify({ data: { addMessage: { sha: shaOf(text) } } })];
 }
