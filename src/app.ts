@@ -15,6 +15,7 @@ import { restErrorFormat } from './http/error-handler.ts';
 import { greetingRoutes } from './http/greeting.routes.ts';
 import { healthRoutes } from './http/health.routes.ts';
 import { Listener } from './http/listener.ts';
+import { Overload, shedLoad, type Admission } from './http/overload.ts';
 import { createPolicies } from './http/policies.ts';
 import type { HotRoute, Routes } from './http/routes.ts';
 import { ReceivedTls } from './http/shared-tls.ts';
@@ -43,6 +44,8 @@ export interface Overrides {
   readonly logger?: Logger;
   /** Milliseconds since the Unix epoch. */
   readonly now?: () => number;
+  /** Where the event loop is not the service's alone. */
+  readonly overload?: Admission;
   readonly decorateStore?: (store: MessageStore) => MessageStore;
   /** Told of finished requests, beside the log and the metrics. */
   readonly observers?: readonly RequestObserver[];
@@ -68,7 +71,9 @@ export interface App {
 
 /** The composition root: everything is made here, from configuration, and handed to what needs it. */
 export function createApp(config: Config, overrides: Overrides = {}): App {
-  const { logger = createLogger(config.logLevel), now = Date.now, observers = [], isWorker = false } = overrides;
+  const { logger = createLogger(config.logLevel), now = Date.now, overload, observers = [] } = overrides;
+  const { isWorker = false } = overrides;
+  const { maxConnections } = config;
   const decorateStore = overrides.decorateStore ?? ((store: MessageStore) => store);
   let url = '';
   let failed = new Promise<never>(() => undefined);
@@ -86,21 +91,19 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const cache = new MessageCache(config.messageCacheBytes);
     const measured = metrics ? measureStore(store, metrics.recordStoreCall) : store;
     const doors = await createDoors({ store: measured, cache, opened, config, logger, now });
-    const greeting = greetingRoutes({
-      url: () => url,
-      curlTrust: (host) => curlTrust(tls.current.certificate, config.tlsCertFile, host),
-    });
+    const greeting = createGreeting(() => url, tls, config);
     const health = healthRoutes({ isStopping: () => listener.isDraining, pingStore: () => store.ping() });
     const handler = createPolicies({
       logger,
       corsOrigins: config.corsOrigins,
+      shedLoad: shedLoad({ overload: overload ?? opened.use(new Overload(logger)), inFlight: () => listener.inFlight }),
       hotRoutes: doors.hotRoutes,
       routes: [health, greeting, ...doors.routes],
       observers: [accessLog(logger), ...(metrics ? [metrics.recordRequest] : []), ...observers],
       clientAddressOf: metrics && createClientAddressOf(config.trustedProxies),
       errorFormatFor: (req) => (isGraphQLUrl(req.url) ? graphqlErrorFormat(req.headers.accept) : restErrorFormat),
     });
-    const listener = new Listener(tls, handler, metrics?.recordRefusal);
+    const listener = new Listener({ tls, handler, maxConnections, onRefusal: metrics?.recordRefusal });
     if (metrics) {
       const sources = { stats: () => store.stats(), cache, listener, certificate: () => tls.current.certificate };
       opened.use(await publishMetrics({ ...metricsAddress, isWorker, report: () => metrics.report(sources) }));
@@ -126,6 +129,10 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       return resources.disposeAsync();
     },
   };
+}
+
+function createGreeting(url: () => string, tls: ServedTls, { tlsCertFile }: Config): Routes {
+  return greetingRoutes({ url, curlTrust: (host) => curlTrust(tls.current.certificate, tlsCertFile, host) });
 }
 
 interface DoorsOptions {

@@ -59,6 +59,12 @@ const settings = {
   ),
   tlsKeyFile: setting('TLS_KEY_FILE', 'ssl/server.key', 'private key of the certificate, PEM', parsePath),
   workers: setting('WORKERS', '1', 'processes sharing the port; `auto` is one per core', parseWorkers),
+  maxConnections: setting(
+    'MAX_CONNECTIONS',
+    '10000',
+    'connections of each process, at most; fewer where the limit of open files (`ulimit -n`) has no room for them',
+    integerFrom(1, 1_000_000),
+  ),
   drainDelayMs: setting('DRAIN_DELAY_MS', '1000', 'delay from not ready to closed when stopping', integerFrom(0, 5000)),
   maxMessageBytes: setting(
     'MAX_MESSAGE_BYTES',

@@ -37,6 +37,7 @@ export const errorTable = {
     level: 'error',
   },
   NOT_READY: { status: 503, sentence: 'The service is stopping.', level: 'silent', retryAfter: 1 },
+  OVERLOADED: { status: 503, sentence: 'Too much to do; try again in a moment.', level: 'silent', retryAfter: 1 },
   STORE_BUSY: { status: 503, sentence: 'The store is busy; try again in a moment.', level: 'warn', retryAfter: 1 },
   STORE_UNAVAILABLE: {
     status: 503,

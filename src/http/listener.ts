@@ -10,6 +10,7 @@ import type { ErrorCode } from '../errors.ts';
 import { answerClientError } from './client-error.ts';
 import { explainListenError } from './listen-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
+import { affordableConnections } from './open-files.ts';
 import { AppResponse } from './response.ts';
 import type { ServedTls } from './served-tls.ts';
 
@@ -47,6 +48,15 @@ const options = {
 const SOCKET_TIMEOUT_MS = 60_000;
 const MAX_HEADERS = 100;
 
+export interface ListenerOptions {
+  readonly tls: ServedTls;
+  /** Those beyond, and beyond what the process has room for, are closed as they come. */
+  readonly maxConnections: number;
+  readonly handler: RequestListener<typeof IncomingMessage, typeof AppResponse>;
+  /** Told of what is refused before it becomes a request. */
+  readonly onRefusal?: ((code: ErrorCode) => void) | undefined;
+}
+
 /** An HTTPS server that can be stopped without cutting off what it is answering. */
 export class Listener {
   readonly #server: Server<typeof IncomingMessage, typeof AppResponse>;
@@ -58,12 +68,7 @@ export class Listener {
   #isDraining = false;
   #unfollowTicketKeys: () => void = () => undefined;
 
-  /** @param onRefusal Told of what is refused before it becomes a request. */
-  constructor(
-    tls: ServedTls,
-    handler: RequestListener<typeof IncomingMessage, typeof AppResponse>,
-    onRefusal: (code: ErrorCode) => void = () => undefined,
-  ) {
+  constructor({ tls, maxConnections, handler, onRefusal = () => undefined }: ListenerOptions) {
     const { cert, key } = tls.current;
     this.#server = createServer({ ...options, ...secureOptions, ServerResponse: AppResponse, cert, key });
     // Node would make new ticket keys, too: each client would pay a full handshake, and workers would differ.
@@ -72,6 +77,7 @@ export class Listener {
     });
     this.#server.setTimeout(SOCKET_TIMEOUT_MS);
     this.#server.maxHeadersCount = MAX_HEADERS;
+    this.#server.maxConnections = affordableConnections(maxConnections);
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -121,6 +127,11 @@ export class Listener {
   /** Whether it is about to close, so that requests should be sent elsewhere. */
   get isDraining(): boolean {
     return this.#isDraining;
+  }
+
+  /** How many requests have no complete answer yet. */
+  get inFlight(): number {
+    return this.#responses.size;
   }
 
   /**

@@ -10,12 +10,13 @@ import type { AppResponse } from './response.ts';
 import type { HotRoute, Routes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** Does its part for a request, and lets it go on. */
+/** Does its part for a request, and lets it go on, or throws what the request is to be answered with. */
 export type Policy = (req: IncomingMessage, res: AppResponse) => void;
 
 export interface PolicyOptions extends ObservationOptions {
   readonly logger: Logger;
   readonly corsOrigins: readonly string[];
+  readonly shedLoad: Policy;
   readonly hotRoutes: readonly HotRoute[];
   /** Of all doors and mechanisms, in the order in which a request meets them. */
   readonly routes: readonly Routes[];
@@ -32,12 +33,19 @@ export function createPolicies(options: PolicyOptions): (req: IncomingMessage, r
     securityHeaders,
     // Before the routes, so that a page may read errors too; OPTIONS goes on to the route, which knows its methods.
     corsFor(options.corsOrigins),
+    // Before all that costs something; after CORS, so that a page may read this answer, too.
+    options.shedLoad,
   ];
   const answerError = createAnswerError(options.logger, options.errorFormatFor);
   const app = createExpress(options.routes, answerError);
 
   return function handleRequest(req, res) {
-    for (const policy of policies) policy(req, res);
+    try {
+      for (const policy of policies) policy(req, res);
+    } catch (error) {
+      answerError(error, req, res);
+      return;
+    }
     const { method, url = '' } = req;
     const hotRoute = options.hotRoutes.find((route) => route.method === method && route.matches(url));
     if (!hotRoute) {

@@ -9,6 +9,11 @@ import type { MessageService } from './message.service.ts';
 
 const MESSAGE_PATH = '/messages/';
 
+/** Whole lists that one process sends at a time: each reads the entire store, as fast as its client can take it. */
+const MAX_STREAMS = 16;
+const TOO_MANY_STREAMS =
+  'Too many whole lists are being read; try again in a moment, or read pages with limit and after.';
+
 export interface MessageRoutes {
   readonly routes: Routes;
   /** Those for one message, in their plain form. */
@@ -75,6 +80,8 @@ export function createMessageRoutes(service: MessageService, bodyOptions: BodyOp
 }
 
 function createListDigests(service: MessageService): (req: Request, res: Response) => Promise<void> {
+  let streams = 0;
+
   return async function listDigests(req, res) {
     const { limit, after } = parseListQuery(req);
     if (limit !== undefined || after !== undefined) {
@@ -90,7 +97,13 @@ function createListDigests(service: MessageService): (req: Request, res: Respons
       res.end();
       return;
     }
-    await streamDigests(service.digests(), res);
+    if (streams === MAX_STREAMS) throw new AppError('OVERLOADED', TOO_MANY_STREAMS);
+    streams++;
+    try {
+      await streamDigests(service.digests(), res);
+    } finally {
+      streams--;
+    }
   };
 }
 
