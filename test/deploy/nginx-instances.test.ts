@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { connect, type SecureVersion } from 'node:tls';
 import { createClientAddressOf } from '../../src/http/client-address.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
@@ -53,6 +55,34 @@ test('an instance that is not vouched for, or has another name, is sent nothing'
   expect(requests).toBe(0);
   const good = await startNginx({ instances: [url], ca });
   expect((await good.client.get('/')).status).toBe(200);
+});
+
+test.each<[string, RequestListener]>([
+  ['breaks off', (req) => void req.on('end', () => req.socket.destroy()).resume()],
+  ['is not ready', (_req, res) => res.writeHead(503).end()],
+  ['does not answer', () => undefined],
+])('what an instance that %s was asked, another one does, writes too', async (_, fail) => {
+  const certificate = await createTestCertificate();
+  const [asked, done]: [string[], string[]] = [[], []];
+  const bad = await startInstance((req, res) => {
+    asked.push(String(req.method));
+    fail(req, res);
+  }, certificate);
+  const good = await startInstance((req, res) => {
+    void text(req).then((body) => {
+      done.push(body);
+      res.end();
+    });
+  }, certificate);
+  const nginx = await startNginx({
+    instances: [bad.url, good.url],
+    ca: certificate.ca,
+    changes: [['proxy_read_timeout 10s;', 'proxy_read_timeout 200ms;']],
+  });
+  const bodies = Array.from({ length: 8 }, (_value, index) => `${index} ${'x'.repeat(100_000)}`);
+  for (const body of bodies) expect((await nginx.client.post('/messages', body)).status).toBe(200);
+  expect(asked.length).toBeGreaterThan(0);
+  expect(done).toEqual(bodies);
 });
 
 /** @returns the version and cipher that came about, or what the handshake failed with. */

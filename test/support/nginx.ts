@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer } from './client.ts';
 import { dispose, temporaryFolder } from './leftovers.ts';
 import { ROOT } from './process.ts';
-import { createTestCertificate } from './service.ts';
+import { createTestCertificate, type TestCertificate } from './service.ts';
 
 const DEPLOYED = join(ROOT, 'deploy/nginx');
 // Debian has it where only root looks.
@@ -93,8 +93,11 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
 }
 
 /** Something else in the place of an instance. */
-export async function startInstance(handler: RequestListener): Promise<{ readonly url: string; readonly ca: string }> {
-  const { keyFile, ca } = await createTestCertificate();
+export async function startInstance(
+  handler: RequestListener,
+  certificate?: TestCertificate,
+): Promise<{ readonly url: string; readonly ca: string }> {
+  const { keyFile, ca } = certificate ?? (await createTestCertificate());
   const server = createHttpsServer({ cert: ca, key: readFileSync(keyFile) }, handler).listen(0, '127.0.0.1');
   await once(server, 'listening');
   dispose(() => {
