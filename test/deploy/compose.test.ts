@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { parseConfig } from '../../src/config.ts';
+import { describeSettings, parseConfig } from '../../src/config.ts';
 import { ROOT } from '../support/process.ts';
 
 interface Container {
@@ -12,7 +12,7 @@ interface Container {
   readonly security_opt?: readonly string[];
   readonly mem_limit?: string;
   readonly volumes: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string | number>>;
   readonly networks?: { readonly scaled?: { readonly ipv4_address: string } };
 }
 
@@ -44,9 +44,21 @@ test('nginx, Prometheus and the instances know each other', () => {
   };
   for (const [name, { environment = {} }] of instances) {
     const { TRUSTED_PROXIES = '', METRICS_PORT = '' } = environment;
-    const { trustedProxies } = parseConfig({ TRUSTED_PROXIES });
+    const { trustedProxies } = parseConfig({ TRUSTED_PROXIES: String(TRUSTED_PROXIES) });
     expect(trustedProxies).toEqual([addressOf(services['nginx'] as Container)]);
     expect(jobs[0]?.static_configs[0]?.targets).toContain(`${name}:${METRICS_PORT}`);
+  }
+});
+
+test('what the instances are given are settings, and valid', () => {
+  const known = new Set(describeSettings().map(({ variable }) => variable));
+  for (const [, { environment = {} }] of instances) {
+    expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
+    const env = Object.entries(environment).map(([name, value]) => [
+      name,
+      String(value).replace('${POSTGRES_PASSWORD-}', 'abc'),
+    ]);
+    expect(parseConfig(Object.fromEntries(env) as Record<string, string>)).toMatchObject({ metricsHost: '0.0.0.0' });
   }
 });
 
