@@ -79,7 +79,7 @@ function corsFor(origins: readonly string[]): Policy {
   const answerOrigin = cors({
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST'],
-    exposedHeaders: ['ETag', 'Link', 'Location', 'X-Request-Id'],
+    exposedHeaders: ['ETag', 'Link', 'Location', 'Retry-After', 'X-Request-Id'],
     maxAge: 86_400,
     preflightContinue: true,
   });
