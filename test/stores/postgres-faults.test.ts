@@ -80,16 +80,13 @@ interface Measured {
 }
 
 async function measure(service: Instance, send: Promise<Answer[]>): Promise<Measured> {
-  const mark = service.stdout().length;
   const answers = await send;
-  const readTimes = (): number[] =>
-    [
-      ...service
-        .stdout()
-        .slice(mark)
-        .matchAll(/"durationMs":([\d.]+)/g),
-    ].map(([, ms]) => Number(ms));
-  await expectWithin(LIMIT_MS, () => readTimes().length >= answers.length);
+  const readTimes = (): number[] => {
+    const line = /"requestId":"([^"]+)"[^\n]*"durationMs":([\d.]+)/g;
+    const logged = new Map([...service.stdout().matchAll(line)].map(([, id, ms]) => [id, Number(ms)]));
+    return answers.flatMap(({ headers }) => logged.get(String(headers['x-request-id'])) ?? []);
+  };
+  await expectWithin(LIMIT_MS, () => readTimes().length === answers.length);
   return { outcomes: outcomesOf(answers), times: readTimes().sort((a, b) => a - b) };
 }
 
