@@ -6,5 +6,6 @@ export default {
   transform: { '^.+\\.ts$': '@swc/jest' },
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts'],
-  testTimeout: 30_000,
+  // Most tests start processes and servers, which take their time on a busy machine.
+  testTimeout: 60_000,
 };

@@ -1,6 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { ServedTls } from './served-tls.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -38,12 +37,17 @@ export class ReceivedTls extends ServedTls {
     process.on('message', this.#receive);
   }
 
-  static async open(): Promise<ReceivedTls> {
-    for (;;) {
-      const [message] = (await once(process, 'message')) as [Partial<TlsMessage>];
-      const files = toTlsFiles(message);
-      if (files) return new ReceivedTls(files);
-    }
+  /** Resolves with the first pair. What the primary has said before anybody listened comes all at once. */
+  static open(): Promise<ReceivedTls> {
+    return new Promise((resolve) => {
+      const receiveFirst = (message: Partial<TlsMessage>): void => {
+        const files = toTlsFiles(message);
+        if (!files) return;
+        process.off('message', receiveFirst);
+        resolve(new ReceivedTls(files));
+      };
+      process.on('message', receiveFirst);
+    });
   }
 
   override async reload(): Promise<void> {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { assertPrimary } from './checks.ts';
 
 /**
  * The schema's history; hashpost_schema counts the entries that it has. Entries are only ever appended.
@@ -29,7 +30,7 @@ const CONNECT_MS = 5000;
  * Brings the schema up to date, all in one transaction under an advisory lock, so that instances may start together and
  * a crash leaves the old schema or the new one. A schema that is up to date is only read, which any role may.
  *
- * @throws Error when the schema is newer than this program, or what the server refuses.
+ * @throws Error when the server is not fit to be the primary or refuses something, or the schema is newer than this program.
  */
 export async function migrate(url: string): Promise<void> {
   await withClient(url, async (client) => {
@@ -47,10 +48,12 @@ export async function assertCurrent(url: string): Promise<void> {
   if (version < migrations.length) throw new Error('its schema is not up to date: start the service with it once');
 }
 
+/** A start may take its time, which a request may not. */
 async function withClient<Result>(url: string, use: (client: pg.Client) => Promise<Result>): Promise<Result> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
   await client.connect();
   try {
+    await assertPrimary(client);
     return await use(client);
   } finally {
     await client.end();

@@ -67,7 +67,6 @@ async function open(
     await using opened = new AsyncDisposableStack();
     const connect = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
     const primary = connect({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary });
-    await primary.ping();
     const readers = followers.map((follower) =>
       connect({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable }),
     );

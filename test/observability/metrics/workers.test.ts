@@ -50,12 +50,16 @@ async function untilScraped(metricsUrl: string, isWanted: (samples: Samples) => 
   throw new Error('the metrics never come to what is wanted');
 }
 
+/** A request is counted when its answer is out, which its client may know first. */
+function untilCounted(metricsUrl: string, requests: number): Promise<Samples> {
+  return untilScraped(metricsUrl, (samples) => requestsIn(samples) === requests);
+}
+
 test('one scrape tells of all workers: counts are summed, what they share is not', async () => {
   const { service, metricsUrl, ask } = await start();
   expect(service.stdout().match(/"metrics":/g)).toHaveLength(1);
   const requests = await ask();
-  const samples = await scrape(metricsUrl);
-  expect(requestsIn(samples)).toBe(requests);
+  const samples = await untilCounted(metricsUrl, requests);
   expect(total(samples, 'hashpost_store_batch_messages_total')).toBe(requests);
   expect(total(samples, 'hashpost_request_duration_seconds_count')).toBe(requests);
   expect(total(samples, 'hashpost_messages')).toBe(Math.min(requests, 50));
@@ -74,7 +78,7 @@ test('one scrape tells of all workers: counts are summed, what they share is not
 test('a worker that dies fails no scrape, and takes none of what it told with it', async () => {
   const { metricsUrl, ask, pids } = await start();
   const before = await ask();
-  expect(requestsIn(await scrape(metricsUrl))).toBe(before);
+  await untilCounted(metricsUrl, before);
   process.kill(pids()[0] as number, 'SIGKILL');
   // Scraped all the time, while it dies and while its successor starts.
   const samples = await untilScraped(metricsUrl, (seen) => {
@@ -88,7 +92,7 @@ test('a worker that dies fails no scrape, and takes none of what it told with it
 test('a worker that is busy holds up no scrape for long, and counts with what it last told', async () => {
   const { metricsUrl, ask, pids } = await start(BLOCKING);
   const before = await ask();
-  expect(requestsIn(await scrape(metricsUrl))).toBe(before);
+  await untilCounted(metricsUrl, before);
   process.kill(pids()[0] as number, 'SIGUSR2');
   const begun = performance.now();
   const samples = await untilScraped(metricsUrl, (seen) => total(seen, 'hashpost_workers') === 1);
