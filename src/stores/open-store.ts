@@ -1,5 +1,5 @@
 import type { MessageSource, MessageStore } from '../messages/message.store.ts';
-import { openPostgresSource, openPostgresStore, type PostgresLocation } from './postgres/postgres.store.ts';
+import type { PostgresLocation } from './postgres/postgres.store.ts';
 import { findFileFaults } from './sqlite/file-faults.ts';
 import { openMemoryStore, openSqliteSource, openSqliteStore } from './sqlite/sqlite.store.ts';
 
@@ -14,16 +14,19 @@ export type PostgresOptions = Omit<PostgresLocation, 'url'>;
 
 const PRIMARY_ALONE: PostgresOptions = { followers: [], poolSize: 10 };
 
+/** Where it is wanted, because a start without it need not wait for its driver. */
+const loadPostgres = () => import('./postgres/postgres.store.ts');
+
 /** @throws Error that names the database, without a password, and says why it cannot be used. */
 export function openStore(location: StoreLocation, options = PRIMARY_ALONE): Promise<MessageStore> {
-  return naming(location, () => {
+  return naming(location, async () => {
     switch (location.kind) {
       case 'memory':
         return openMemoryStore();
       case 'sqlite':
         return openSqliteStore(location.path);
       case 'postgres':
-        return openPostgresStore({ ...options, url: location.url });
+        return (await loadPostgres()).openPostgresStore({ ...options, url: location.url });
     }
   });
 }
@@ -34,14 +37,14 @@ export function openStore(location: StoreLocation, options = PRIMARY_ALONE): Pro
  * @throws Error as `openStore` does, also where there is no store yet.
  */
 export function openSource(location: StoreLocation): Promise<MessageSource> {
-  return naming(location, () => {
+  return naming(location, async () => {
     switch (location.kind) {
       case 'memory':
         return openMemoryStore();
       case 'sqlite':
         return openSqliteSource(location.path);
       case 'postgres':
-        return openPostgresSource({ ...PRIMARY_ALONE, url: location.url });
+        return (await loadPostgres()).openPostgresSource({ ...PRIMARY_ALONE, url: location.url });
     }
   });
 }

@@ -109,7 +109,7 @@ export class Postgres {
   /** A folder and a port, for a cluster that has no data yet. */
   static async prepare(): Promise<Postgres> {
     findBinaries();
-    const [command, ...args] = asServerUser('mktemp', '-d', join(tmpdir(), 'hashpost-test-XXXXXX'));
+    const [command, ...args] = asServerUser('mktemp', '--directory', `--tmpdir=${tmpdir()}`);
     return new Postgres(await output(command, args), await freePort());
   }
 

@@ -1,4 +1,3 @@
-import { AggregatorRegistry } from 'prom-client';
 import { BOUNDS, type Durations } from './durations.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -68,13 +67,18 @@ function toSamples(values: Values): readonly Sample[] {
   return typeof values === 'number' ? [{ labels: {}, value: values }] : values;
 }
 
+/** When somebody asks, because it takes a tenth of a second, which a start without metrics need not wait. */
+const loadClient = () => import('prom-client');
+
 /** The metrics of one or more processes as the text that Prometheus reads. */
-export function render(processes: readonly (readonly Family[])[]): Promise<string> {
+export async function render(processes: readonly (readonly Family[])[]): Promise<string> {
+  const { AggregatorRegistry } = await loadClient();
   return AggregatorRegistry.aggregate([...processes]).metrics();
 }
 
 /** The totals of one or more processes as those of one; what goes up and down is left out. */
 export async function sumTotals(processes: readonly (readonly Family[])[]): Promise<readonly Family[]> {
+  const { AggregatorRegistry } = await loadClient();
   const totals = processes.map((families) => families.filter(({ type }) => type !== 'gauge'));
   return (await AggregatorRegistry.aggregate(totals).getMetricsAsJSON()) as unknown as readonly Family[];
 }
