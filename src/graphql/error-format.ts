@@ -1,5 +1,5 @@
 import { GraphQLError, print, type GraphQLFormattedError } from 'graphql';
-import { AppError, isErrorCode, toAppError } from '../errors.ts';
+import { AppError, errorTable, isErrorCode, toAppError, type ErrorCode, type ErrorRow } from '../errors.ts';
 import type { ErrorFormat } from '../http/error-handler.ts';
 import { negotiateMediaType } from './media-type.ts';
 
@@ -10,7 +10,7 @@ export function graphqlErrorFormat(accept: string | undefined): ErrorFormat {
   return {
     contentType: `${negotiateMediaType(accept) ?? 'application/json'}; charset=utf-8`,
     present: (error, requestId) => ({
-      errors: [{ message: error.message, extensions: { code: error.code, requestId } }],
+      errors: [{ message: error.message, extensions: { ...extensionsOf(error.code), requestId } }],
     }),
   };
 }
@@ -22,7 +22,7 @@ export function graphqlErrorFormat(accept: string | undefined): ErrorFormat {
 export function formatError(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {
   const { code, message } = classifyError(thrown, formatted.extensions?.['code']);
   const { locations, path } = formatted;
-  return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code } };
+  return { message, ...(locations && { locations }), ...(path && { path }), extensions: extensionsOf(code) };
 }
 
 /** The error of the table behind what Apollo collected: ours, one about the request, or INTERNAL. */
@@ -35,6 +35,12 @@ export function classifyError(thrown: unknown, apolloCode: unknown): AppError {
   // Its sentence would repeat the name that was asked for, which can be any string.
   if (code === 'OPERATION_RESOLUTION_FAILURE') return new AppError(code);
   return new AppError(code, withoutInput(thrown));
+}
+
+/** `retryAfter`: what REST says in a header, which has no meaning beside the status 200 of an operation that was run. */
+function extensionsOf(code: ErrorCode): { code: ErrorCode; retryAfter?: number } {
+  const { retryAfter }: ErrorRow = errorTable[code];
+  return { code, ...(retryAfter !== undefined && { retryAfter }) };
 }
 
 /** Errors are wrapped on their way: by graphql-js to add a path, by Apollo to add a code. */

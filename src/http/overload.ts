@@ -3,32 +3,33 @@ import { AppError } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Policy } from './policies.ts';
 
-/** How often the load is looked at. */
+/** How often the load is looked at, unless one turn of the event loop takes longer. */
 const TICK_MS = 50;
 
 /**
- * While requests are refused, the work of a tick should take about this long: a request waits for one or two of them. In
- * time of the processor: where others keep it from us, refusing what we could do helps nobody.
+ * Requests are taken until so much work has been done since the last tick. In time of the processor: where others keep it
+ * from us, refusing what we could do helps nobody.
  */
-const TARGET_MS = 100;
+const CALM_BUDGET_MS = 250;
 
-/** Two ticks in a row with more work are more than the process can do. */
-const LATE_MS = 150;
+/** While requests are refused, those that are taken should be quick: a request may wait for one turn and then for its own. */
+const BUSY_BUDGET_MS = 75;
 
-/** So is one that took this long by the clock: whatever it was, requests have piled up meanwhile. */
+/** However bad things are, some requests are tried: how else would one notice that they are better? */
+const LEAST_BUDGET_MS = 5;
+
+/** A tick that took this long by the clock: whatever stopped the process, requests have piled up meanwhile. */
 const STALL_MS = 1500;
 
-/** Ends when nothing had to be refused for this many ticks. */
+/** It is over when nothing had to be refused for this many ticks. */
 const CALM_TICKS = 20;
 
-/** However bad things are, some requests are tried in each tick: how else would one notice that they are better? */
-const MIN_QUOTA = 4;
-
 /** Of what the old generation may have. The garbage collector still has room to find out what of it is needed. */
-const HEAP_SHARE = 0.85;
+const HEAP_SHARE = 0.8;
 
-/** Part of V8's limit, by its defaults, but for the young generation alone. */
+/** The young generation's part of V8's limit, by its defaults. It is less where memory is small, by how much is not told. */
 const YOUNG_BYTES = 192 * 1024 * 1024;
+const YOUNG_SHARE = 1 / 3;
 
 /** Requests that wait, mostly for the store; each may hold a body. */
 const MAX_IN_FLIGHT = 1000;
@@ -37,19 +38,16 @@ const MAX_IN_FLIGHT = 1000;
 const overloaded = new AppError('OVERLOADED');
 
 /**
- * Knows how many requests the process can take before it gets slow, by how much it works between two ticks of a timer: in
- * a process that has more to do than it can, a tick waits for all requests that have arrived. Requests beyond that number are refused.
+ * Refuses requests while the process has more to do than it can. What has arrived is done in one turn of the event loop,
+ * between two ticks of a timer; when a turn has cost its budget, whoever is still waiting in it is refused.
  */
 export class Overload implements Admission, Disposable {
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
   #lastTick = performance.now();
   #cpu = process.threadCpuUsage();
-  #wasLate = false;
+  #budgetMs = CALM_BUDGET_MS;
   #calmTicks = 0;
-  /** Of each tick. */
-  #quota = Infinity;
-  #admitted = 0;
   #refused = 0;
   #refusedInAll = 0;
 
@@ -61,10 +59,8 @@ export class Overload implements Admission, Disposable {
   }
 
   admit(): boolean {
-    if (this.#admitted < this.#quota) {
-      this.#admitted++;
-      return true;
-    }
+    // The clock first: it costs next to nothing, and the work is never more than the time.
+    if (performance.now() - this.#lastTick <= this.#budgetMs || this.#workMs() <= this.#budgetMs) return true;
     this.#refused++;
     return false;
   }
@@ -73,52 +69,47 @@ export class Overload implements Admission, Disposable {
     clearInterval(this.#timer);
   }
 
+  /** Time of the processor since the last tick. */
+  #workMs(): number {
+    const { user, system } = process.threadCpuUsage(this.#cpu);
+    return (user + system) / 1000;
+  }
+
   #tick(): void {
     const now = performance.now();
-    const { user, system } = process.threadCpuUsage(this.#cpu);
-    const workMs = (user + system) / 1000;
     const isHeapFull = isHeapNearlyFull();
-    const isStall = now - this.#lastTick > STALL_MS;
-    const isLate = workMs > LATE_MS;
-    if (this.#quota !== Infinity) this.#adapt(workMs, isHeapFull);
-    else if (isHeapFull || isStall || (isLate && this.#wasLate)) this.#begin(workMs, isHeapFull);
+    const isStrained = isHeapFull || now - this.#lastTick > STALL_MS;
+    if (isStrained || this.#refused > 0) this.#goOn(isHeapFull, isStrained ? LEAST_BUDGET_MS : BUSY_BUDGET_MS);
+    else if (this.#budgetMs !== CALM_BUDGET_MS && ++this.#calmTicks === CALM_TICKS) this.#end();
     this.#lastTick = now;
     this.#cpu = process.threadCpuUsage();
-    this.#wasLate = isLate;
     this.#refusedInAll += this.#refused;
-    this.#admitted = this.#refused = 0;
+    this.#refused = 0;
   }
 
-  #begin(workMs: number, isHeapFull: boolean): void {
-    this.#quota = this.#affordable(workMs);
-    this.#calmTicks = this.#refusedInAll = 0;
-    this.#logger.warn({ workMs: Math.round(workMs), isHeapFull }, 'overloaded: requests are refused');
+  #goOn(isHeapFull: boolean, budgetMs: number): void {
+    if (this.#budgetMs === CALM_BUDGET_MS) {
+      this.#refusedInAll = 0;
+      this.#logger.warn({ workMs: Math.round(this.#workMs()), isHeapFull }, 'overloaded: requests are refused');
+    }
+    this.#budgetMs = budgetMs;
+    this.#calmTicks = 0;
   }
 
-  /** As much less as the work was too much, or a little more. */
-  #adapt(workMs: number, isHeapFull: boolean): void {
-    if (isHeapFull) this.#quota = Math.max(MIN_QUOTA, this.#quota / 2);
-    else if (workMs > TARGET_MS) this.#quota = this.#affordable(workMs);
-    else if (this.#refused > 0) this.#quota *= 1.25;
-    this.#calmTicks = this.#refused > 0 || isHeapFull ? 0 : this.#calmTicks + 1;
-    if (this.#calmTicks < CALM_TICKS) return;
-    this.#quota = Infinity;
+  #end(): void {
+    this.#budgetMs = CALM_BUDGET_MS;
     this.#logger.info({ refused: this.#refusedInAll }, 'not overloaded any more');
-  }
-
-  #affordable(workMs: number): number {
-    return Math.max(MIN_QUOTA, (this.#admitted * TARGET_MS) / Math.max(TARGET_MS, workMs));
   }
 }
 
 function isHeapNearlyFull(): boolean {
   const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  return used > HEAP_SHARE * (limit - YOUNG_BYTES);
+  return used > HEAP_SHARE * (limit - Math.min(YOUNG_BYTES, YOUNG_SHARE * limit));
 }
 
 /** Whether there is room for one request more. */
 export interface Admission {
-  /** Counts a request. @returns whether it should be answered. */
+  /** @returns whether a request should be answered. */
   admit(): boolean;
 }
 

@@ -155,7 +155,7 @@ test('no instance: 503 with Retry-After at once, for every door, and documented'
     errors: [
       {
         message: errorTable.UNAVAILABLE.sentence,
-        extensions: { code: 'UNAVAILABLE', requestId: headers['x-request-id'] },
+        extensions: { code: 'UNAVAILABLE', retryAfter: 1, requestId: headers['x-request-id'] },
       },
     ],
   });

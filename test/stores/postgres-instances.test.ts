@@ -3,7 +3,9 @@ import type { Client } from '../support/client.ts';
 import { listOf, startInstance, type Instance } from '../support/instance.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
 import { usePostgres } from '../support/postgres.ts';
+import { spawnService } from '../support/process.ts';
 import { post } from '../support/requests.ts';
+import { createTestCertificate, settingsFor } from '../support/service.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { WriteLoad } from '../support/write-load.ts';
 
@@ -25,6 +27,25 @@ test('instances that start together on an empty database agree on it', async () 
   expect(new Set(lists[0])).toEqual(new Set(texts.map(shaOf)));
   for (const list of lists) expect(list).toEqual(lists[0]);
 }, 90_000);
+
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  '%s while it makes the schema: the next start finds it whole, or makes it',
+  async (signal) => {
+    const url = await postgres().createDatabase();
+    const database = new URL(url).pathname.slice(1);
+    const inDatabase = `datname = '${database}' AND wait_event_type =`;
+    const held = postgres().psqlOn(database, 'BEGIN', 'LOCK TABLE pg_class IN SHARE MODE', 'SELECT pg_sleep(60)');
+    held.catch(() => undefined);
+    const { child, exited } = spawnService({ env: settingsFor(await createTestCertificate(), { DATABASE_URL: url }) });
+    await postgres().waitFor(`SELECT 1 FROM pg_stat_activity WHERE ${inDatabase} 'Lock'`);
+    child.kill(signal);
+    await postgres().psql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${inDatabase} 'Timeout'`);
+    expect(await exited).toBe(signal === 'SIGTERM' ? 0 : signal);
+    const { client } = await startInstance({ DATABASE_URL: url });
+    expect((await client.post('/messages', '{"message":"foo"}')).status).toBe(201);
+    expect(await listOf(client)).toHaveLength(1);
+  },
+);
 
 test('clients of two instances post the same text at once: 201 for all, one row', async () => {
   const DATABASE_URL = await postgres().createDatabase();

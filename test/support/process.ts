@@ -53,9 +53,12 @@ export function spawnService({ env, cwd, main = MAIN, args = [], under = [] }: P
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const exited = once(child, 'close').then(([code, signal]) => (signal ?? code) as number | NodeJS.Signals | null);
   const url = new Promise<string>((resolve, reject) => {
+    let found: string | undefined;
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
-      const found = /"url":"([^"]+)"/.exec(stdout)?.[1];
+      // Only until it is there: to look through a long log again and again takes all the time of the test.
+      if (found !== undefined) return;
+      found = /"url":"([^"]+)"/.exec(stdout)?.[1];
       if (found !== undefined) resolve(found);
     });
     void exited.then((code) => {
