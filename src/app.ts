@@ -85,7 +85,7 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     await using opened = new AsyncDisposableStack();
     const tls = opened.adopt(await openTls(isWorker, { config, logger, now }), (served) => served.close());
     reloadTls = () => tls.reload();
-    const store = opened.adopt(decorateStore(await openStore(config.store, config)), (open) => open.close());
+    const store = opened.adopt(decorateStore(await openConfiguredStore(config, logger)), (open) => open.close());
     const metricsAddress = metricsAddressOf(config, logger);
     const metrics = metricsAddress && opened.use(createMetrics(now));
     const cache = new MessageCache(config.messageCacheBytes);
@@ -165,6 +165,18 @@ async function createDoors(
     bodyOptions: { ...bodyOptions, queryLimit: queryLimitFor(maxMessageBytes) },
   });
   return { hotRoutes: [...rest.hotRoutes, ...graphql.hotRoutes], routes: [rest.routes, graphql.routes] };
+}
+
+/** What becomes of the servers of a database is in the log. */
+function openConfiguredStore({ store, followers, poolSize }: Config, logger: Logger): Promise<MessageStore> {
+  return openStore(store, {
+    followers,
+    poolSize,
+    onServerChange({ server, reason }) {
+      if (reason === undefined) logger.info({ server }, 'the database server is well again');
+      else logger.warn({ server, reason }, 'the database server is down');
+    },
+  });
 }
 
 /** @returns undefined where no metrics are wanted. */

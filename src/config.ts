@@ -48,7 +48,7 @@ const settings = {
   poolSize: setting(
     'DATABASE_POOL_SIZE',
     '10',
-    'connections of each process to each `postgres://` database, at most',
+    'connections of each process to each `postgres://` database, at most; one more asks whether it is well',
     integerFrom(1, 1000),
   ),
   tlsCertFile: setting(

@@ -45,7 +45,7 @@ export const errorTable = {
     level: 'error',
     retryAfter: 1,
   },
-  // Said by nginx in front, which no instance answers; see deploy/nginx.
+  // Said by nginx, where no instance answers it; see deploy/nginx.
   UNAVAILABLE: {
     status: 503,
     sentence: 'The service cannot be reached; try again in a moment.',

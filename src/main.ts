@@ -21,7 +21,7 @@ const [argument] = process.argv.slice(2);
 if (major < 24 || (major === 24 && minor < 15)) {
   // What is imported further down needs node:sqlite, which older versions do not have.
   fail(`Node.js 24.15 or newer is needed, this is ${process.version}; npm start and npx node use the right one`, 1);
-} else if (argument === '--help') {
+} else if (argument === '--help' || argument === '-h') {
   process.stdout.write(await help());
 } else if (argument !== undefined) {
   await command();

@@ -13,7 +13,7 @@ export const backup: Command = {
   description: `Copies the SQLite database that DATABASE_URL names to <file>, which must not exist, while the service may go on: all
 that was acknowledged when the command started is inside. The copy is made beside, as <file>.partial, verified like
 "hashpost verify" does, synced to the disk, and only then gets its name. It is one plain database file, private to its
-user (mode 0600).
+user (mode 0600). A signal is not heard while SQLite looks at the structure of the copy, which takes some seconds a GB.
 
 To restore it: stop the service, put it in the place of the database and remove that one's -wal and -shm, start.
 
@@ -61,12 +61,15 @@ async function copy(
   { stderr, stop }: Pick<CommandContext, 'stderr'> & { readonly stop: AbortSignal },
 ): Promise<void> {
   let progress: Progress | undefined;
-  await backupDatabase(path, partial, (donePages, totalPages) => {
-    assertNotStopped(stop);
-    progress ??= new Progress(stderr, 'copying pages', totalPages);
-    progress.update(donePages);
-  });
-  progress?.clear();
+  try {
+    await backupDatabase(path, partial, (donePages, totalPages) => {
+      assertNotStopped(stop);
+      progress ??= new Progress(stderr, 'copying pages', totalPages);
+      progress.update(donePages);
+    });
+  } finally {
+    progress?.clear();
+  }
 }
 
 function sync(path: string): void {

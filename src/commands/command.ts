@@ -2,11 +2,11 @@ import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 
-/** Besides 0; documented in --help, because scripts branch on them. */
-export const EXIT_DAMAGED = 1;
-/** EX_USAGE of sysexits.h. */
+// Exit codes besides 0, of sysexits.h; scripts branch on them, so --help has them. None is 1, as of a process that crashed.
 const EXIT_USAGE = 64;
-/** EX_UNAVAILABLE of sysexits.h: what was asked for could not be done. */
+/** EX_DATAERR: something stored is damaged. */
+export const EXIT_DAMAGED = 65;
+/** What was asked for could not be done. */
 const EXIT_UNAVAILABLE = 69;
 
 /** What a command gets from the process. */

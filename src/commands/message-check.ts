@@ -62,8 +62,9 @@ export class MessageCheck {
       this.#assertDamage(error);
       this.#tellDamaged(`the list after message ${this.#checked} cannot be read`);
       await this.#checkFromEnd(source, last);
+    } finally {
+      this.#progress.clear();
     }
-    this.#progress.clear();
   }
 
   /** @param previous the sha before `shas` in the list. */

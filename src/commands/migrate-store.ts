@@ -12,6 +12,8 @@ export const migrateStore: Command = {
 times. <to> must be empty, or hold a beginning of <from>: then the rest is copied. So a copy that was interrupted, even by
 kill -9, is continued by the same command. Each message is hashed on the way; the first damaged one ends the copy.
 
+Only a disk that is full may leave <to> with a gap, which the next run refuses: then begin with an empty one.
+
 The service may go on with <from>: what it had at the start of the command is copied, and running it again copies what
 came since. For the last run, stop the service. Nobody else may write to <to>.
 

@@ -11,7 +11,7 @@ const commands = new Map<string, Command>([
   ['migrate-store', migrateStore],
 ]);
 
-const EXIT_CODES = `Exit codes: 0 done; 1 damaged; 64 wrong usage; 69 not done, stderr says why; 78 wrong settings;
+const EXIT_CODES = `Exit codes: 0 done; 64 wrong usage; 65 damaged; 69 not done, stderr says why; 78 wrong settings;
 130 and 143 stopped by SIGINT and SIGTERM.
 `;
 

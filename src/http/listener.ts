@@ -72,7 +72,7 @@ export class Listener {
     const { cert, key } = tls.current;
     this.#server = createServer({ ...options, ...secureOptions, ServerResponse: AppResponse, cert, key });
     // Node would make new ticket keys, too: each client would pay a full handshake, and workers would differ.
-    tls.follow(({ cert, key }) => {
+    tls.onReplaced(({ cert, key }) => {
       this.#server.setSecureContext({ ...secureOptions, cert, key, ticketKeys: this.#server.getTicketKeys() });
     });
     this.#server.setTimeout(SOCKET_TIMEOUT_MS);

@@ -3,7 +3,7 @@ import type { TlsFiles } from './tls-files.ts';
 /** The certificate and key that the service shows now, and their one owner: whatever shows or uses them asks here. */
 export abstract class ServedTls {
   #current: TlsFiles;
-  readonly #followers: ((files: TlsFiles) => void)[] = [];
+  readonly #listeners: ((files: TlsFiles) => void)[] = [];
 
   protected constructor(files: TlsFiles) {
     this.#current = files;
@@ -13,14 +13,14 @@ export abstract class ServedTls {
     return this.#current;
   }
 
-  /** @param follower is called with every later pair. */
-  follow(follower: (files: TlsFiles) => void): void {
-    this.#followers.push(follower);
+  /** @param listener is called with every later pair. */
+  onReplaced(listener: (files: TlsFiles) => void): void {
+    this.#listeners.push(listener);
   }
 
   protected replace(files: TlsFiles): void {
     this.#current = files;
-    for (const follower of this.#followers) follower(files);
+    for (const listener of this.#listeners) listener(files);
   }
 
   /** Loads them again, where this process is the one that does. Never rejects: what cannot be used changes nothing. */

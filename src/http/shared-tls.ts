@@ -20,7 +20,7 @@ export function shareTls(served: ServedTls): void {
     worker.send(message, () => undefined);
   };
   cluster.on('online', share);
-  served.follow(() => {
+  served.onReplaced(() => {
     for (const worker of Object.values(cluster.workers ?? {})) if (worker) share(worker);
   });
 }

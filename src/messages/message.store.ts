@@ -16,12 +16,13 @@ export interface StorePage<Item> {
 
 /** What an operator watches of a backend; what it does not have is left out. Counts are totals since its start. */
 export interface StoreStats {
+  /** Where several processes store one text at once it may be more than there are, by one a time. */
   readonly messages: number;
   /** Length of the write-ahead log's file. */
   readonly walBytes?: number;
   /** Connections to the database, and callers that wait for one. */
   readonly pool?: { readonly size: number; readonly idle: number; readonly waiting: number };
-  /** Lookups that a follower could not answer and the primary was asked. */
+  /** Messages that the primary had and the follower that was asked first had not, or did not tell. */
   readonly followerMisses?: number;
   /** Transactions that were committed for writes, and the messages in them, known ones too. */
   readonly batches?: { readonly count: number; readonly messages: number };

@@ -32,6 +32,7 @@ interface PendingWrite {
  */
 export class GroupCommit {
   readonly #commit: CommitBatch;
+  readonly #maxBatchLength: number;
   #queue: PendingWrite[] = [];
   #queueLength = 0;
   #isCommitting = false;
@@ -40,8 +41,10 @@ export class GroupCommit {
   #batches = 0;
   #messages = 0;
 
-  constructor(commit: CommitBatch) {
+  /** @param maxBatchLength bounds one batch, in UTF-16 units of text; a message that has more is a batch of its own. */
+  constructor(commit: CommitBatch, maxBatchLength = MAX_BATCH_LENGTH) {
     this.#commit = commit;
+    this.#maxBatchLength = maxBatchLength;
   }
 
   /** How many batches were committed so far, and how many messages they had, known ones too. */
@@ -100,7 +103,7 @@ export class GroupCommit {
     let length = 0;
     const end = this.#queue.findIndex(({ message }, index) => {
       length += message.text.length;
-      return index === MAX_BATCH_MESSAGES || (index > 0 && length > MAX_BATCH_LENGTH);
+      return index === MAX_BATCH_MESSAGES || (index > 0 && length > this.#maxBatchLength);
     });
     const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : end);
     for (const { message } of batch) this.#queueLength -= message.text.length;

@@ -12,7 +12,7 @@ export type StoreLocation =
 /** What only PostgreSQL has. */
 export type PostgresOptions = Omit<PostgresLocation, 'url'>;
 
-const PRIMARY_ALONE: PostgresOptions = { followers: [], poolSize: 10 };
+const PRIMARY_ALONE: PostgresOptions = { followers: [], poolSize: 10, onServerChange: () => undefined };
 
 /** Where it is wanted, because a start without it need not wait for its driver. */
 const loadPostgres = () => import('./postgres/postgres.store.ts');

@@ -140,7 +140,7 @@ test('what is damaged is told and does not become a backup', async () => {
   await store(`file:${join(cwd, 'x.db')}`, messages);
   damage(join(cwd, 'x.db'), 34);
   const { code, stdout } = await runCommand(['backup', 'y.db'], { env, cwd });
-  expect(code).toBe(1);
+  expect(code).toBe(65);
   expect(stdout).toContain(`damaged: message 34, ${String(messages[33]?.sha)}, `);
   expect(readdirSync(cwd)).toEqual(['x.db']);
 });

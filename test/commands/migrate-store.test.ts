@@ -143,7 +143,7 @@ test('a damaged message ends the copy with its place; all before it is copied, a
   const { from, to, messages } = await prepare(700);
   damage(pathOf(from), 611);
   expect(await runCommand(['migrate-store', from, to])).toEqual({
-    code: 1,
+    code: 65,
     stdout: '',
     stderr: `hashpost: message 611, ${String(messages[610]?.sha)}, of <from> is damaged; all before it is copied\n`,
   });

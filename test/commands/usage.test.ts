@@ -39,7 +39,9 @@ test('--help lists the commands, and each explains itself and the exit codes', a
     const [, name = ''] = usage.trim().split(' ');
     const help = await runCommand([name, '--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    expect(help.stdout).toMatch(new RegExp(`^Usage:${usage.slice(1)}\n[^]*Exit codes: 0 done; 1 damaged;`));
+    expect(help.stdout).toMatch(
+      new RegExp(`^Usage:${usage.slice(1)}\n[^]*Exit codes: 0 done; 64 wrong usage; 65 damaged;`),
+    );
   }
 });
 

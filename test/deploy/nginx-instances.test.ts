@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type SecureVersion } from 'node:tls';
 import { createClientAddressOf } from '../../src/http/client-address.ts';
-import { disposeLeftovers } from '../support/leftovers.ts';
+import { expectWithin } from '../support/expect-within.ts';
+import { dispose, disposeLeftovers } from '../support/leftovers.ts';
 import { startInstance, startNginx, type Nginx } from '../support/nginx.ts';
 import { ROOT } from '../support/process.ts';
 import { sendRaw } from '../support/raw.ts';
@@ -55,6 +58,18 @@ test('an instance that is not vouched for, or has another name, is sent nothing'
   expect(requests).toBe(0);
   const good = await startNginx({ instances: [url], ca });
   expect((await good.client.get('/')).status).toBe(200);
+});
+
+test('a new certificate of the instances: nginx is told as soon as the file has changed', async () => {
+  const { url, ca } = await startInstance((_req, res) => res.end());
+  const nginx = await startNginx({ instances: [url], ca: (await createTestCertificate()).ca });
+  const script = join(ROOT, 'deploy/nginx/reload-on-change.sh');
+  const watcher = spawn('sh', [script, nginx.pidFile, nginx.instancesCertFile], { detached: true, stdio: 'ignore' });
+  dispose(() => process.kill(-Number(watcher.pid)));
+  expect((await nginx.client.get('/')).status).toBe(503);
+  await sleep(500);
+  writeFileSync(nginx.instancesCertFile, ca);
+  await expectWithin(20_000, async () => (await nginx.client.get('/')).status === 200);
 });
 
 test.each<[string, RequestListener]>([

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer, type ClientRequest } from '../support/client.ts';
+import { freePort } from '../support/free-port.ts';
 import { Http2Client } from '../support/http2-client.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
-import { freePort, startNginx, type Nginx } from '../support/nginx.ts';
+import { startNginx, type Nginx } from '../support/nginx.ts';
 import { spawnService, type ServiceProcess } from '../support/process.ts';
 import { createTestCertificate, freshDatabaseUrl, settingsFor } from '../support/service.ts';
 

@@ -141,6 +141,14 @@ test('a heap that is nearly full: requests are refused, in the words of both doo
   await waitUntil(async () => !(await ask()).includes(503));
 });
 
+test('a small container is not taken for one whose heap is full', async () => {
+  // What V8 takes where there are 512 MB.
+  const { client, service } = await start({ NODE_OPTIONS: '--max-old-space-size=256 --max-semi-space-size=1' });
+  await addMessages(client, 500);
+  for (let times = 0; times < 20; times++) expect((await client.get('/messages?limit=1000')).status).toBe(200);
+  expect(service.stdout()).not.toContain('overloaded');
+});
+
 async function waitUntil(isTrue: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + 15_000;
   while (!(await isTrue())) {

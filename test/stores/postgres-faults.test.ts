@@ -127,6 +127,8 @@ test.each(outages)(
     console.info(`${name}, answered again after ${back.toFixed()} ms`);
     expect(outcomesOf(await sendSteadily(client, 1))).toEqual(['right']);
     expect(service.child.exitCode).toBeNull();
+    const states = service.stdout().match(/the database server is (down|well again)/g);
+    expect(states).toEqual(['the database server is down', 'the database server is well again']);
   },
   60_000 + GONE_SECONDS * 1000,
 );

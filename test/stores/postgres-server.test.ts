@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openStore } from '../../src/stores/open-store.ts';
 import { createMessage } from '../../src/messages/message.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
-import { startFollower, usePostgres } from '../support/postgres.ts';
+import { startFollower, startPostgres, usePostgres } from '../support/postgres.ts';
 import { startService } from '../support/service.ts';
 
 const postgres = usePostgres({ shared_preload_libraries: 'pg_stat_statements' });
@@ -77,4 +78,32 @@ test('the lookups of one GraphQL request are one statement', async () => {
       AND query NOT LIKE '%pg_stat%'`);
     expect(Number(count)).toBe(times);
   }
+});
+
+test('however many ask whether the service is ready, the server sees few connections', async () => {
+  const url = await postgres().createDatabase();
+  const database = new URL(url).pathname.slice(1);
+  const { client } = await startService({ env: { DATABASE_URL: url } });
+  const sessions = async (): Promise<number> => {
+    await sleep(1500); // Until the server has counted them.
+    const count = `SELECT sessions FROM pg_stat_database WHERE datname = '${database}'`;
+    return Number(await postgres().psqlOn('postgres', count));
+  };
+  const before = await sessions();
+  const answers = await Promise.all(Array.from({ length: 200 }, () => client.get('/health/ready')));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect((await sessions()) - before).toBeLessThan(20);
+});
+
+test('a server that has no room for one connection more is not taken for down: those that are there go on', async () => {
+  const full = await startPostgres({ max_connections: '8' });
+  const { client, log } = await startService({ env: { DATABASE_URL: full.url, MESSAGE_CACHE_BYTES: '0' } });
+  const lookUp = async (index: number): Promise<number> =>
+    (await client.get(`/messages/${createMessage(`${index}`, 100, 0).sha}`)).status;
+  const atOnce = await Promise.all(
+    Array.from({ length: 100 }, (_, index) => sleep(index % 10).then(() => lookUp(index))),
+  );
+  expect(new Set(atOnce)).toEqual(new Set([404, 503]));
+  for (let index = 0; index < 50; index++) expect(await lookUp(index)).toBe(404);
+  expect(log()).not.toContain('is down');
 });

@@ -123,6 +123,13 @@ describe.each(STORES)('the store %s', (kind) => {
     expect(seen).toEqual(texts.map((text) => message(text).sha));
   });
 
+  test('of texts that come together, each has the place of its first', async () => {
+    const store = await open(kind);
+    const messages = ['a', 'b', 'a', 'c', 'b'].map((text) => message(text));
+    await Promise.all(messages.map((one) => store.add(one)));
+    expect(await collect(store.shas())).toEqual(['a', 'b', 'c'].map((text) => message(text).sha));
+  });
+
   test('settles concurrent writes of the same and of other texts with what is stored', async () => {
     const store = await open(kind);
     const added = await Promise.all(

@@ -1,13 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer } from './client.ts';
+import { freePort } from './free-port.ts';
 import { dispose, temporaryFolder } from './leftovers.ts';
 import { ROOT } from './process.ts';
 import { createTestCertificate, type TestCertificate } from './service.ts';
@@ -37,6 +37,9 @@ export interface Nginx {
   readonly lineOf: (answer: Answer) => Promise<Record<string, unknown>>;
   /** Where cached answers are. */
   readonly cacheFolder: string;
+  readonly pidFile: string;
+  /** The authority that vouches for the instances; nginx reads it when it starts and when it is told to. */
+  readonly instancesCertFile: string;
 }
 
 /** A real nginx with the deployed configuration, moved into a folder and to a port of the test's own. */
@@ -50,14 +53,16 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   for (const name of ['tls', 'instances', 'cache']) mkdirSync(join(folder, name));
   copyFileSync(certificate.certFile, join(folder, 'tls/server.crt'));
   copyFileSync(certificate.keyFile, join(folder, 'tls/server.key'));
-  writeFileSync(join(folder, 'instances/server.crt'), options.ca);
+  const instancesCertFile = join(folder, 'instances/server.crt');
+  writeFileSync(instancesCertFile, options.ca);
   const [line = ''] = /^server .*;$/m.exec(readFileSync(join(DEPLOYED, 'instances.conf'), 'utf8')) ?? [];
   const lines = instances.map((url) => line.replace(/[\d.]+:\d+/, new URL(url).host));
   writeFileSync(join(folder, 'instances.conf'), lines.join('\n'));
   writeFileSync(join(folder, 'nginx.conf'), render(readFileSync(join(DEPLOYED, file), 'utf8'), folder, port, options));
 
   const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
-  const globals = `pid ${join(folder, 'nginx.pid')};`;
+  const pidFile = join(folder, 'nginx.pid');
+  const globals = `pid ${pidFile};`;
   assertValid([...args, '-t', '-g', globals]);
   const child = spawn('nginx', [...args, '-g', `${globals} daemon off;`], {
     env,
@@ -89,6 +94,8 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
       }
     },
     cacheFolder: join(folder, 'cache'),
+    pidFile,
+    instancesCertFile,
   };
 }
 
@@ -124,7 +131,7 @@ function render(
     ...(file === 'nginx.conf'
       ? ([
           ['http {\n', `http {\n${temporary.join('\n')}\n`],
-          ['/var/cache/nginx/hashpost', join(folder, 'cache')],
+          ['/var/cache/hashpost', join(folder, 'cache')],
           ['listen [::]:5000 ssl http2;', ''],
         ] as const)
       : ([['listen [::]:5000;', '']] as const)),
@@ -145,22 +152,6 @@ function assertValid(args: readonly string[]): void {
     throw new Error('nginx lacks a module: apt-get install libnginx-mod-stream');
   // Newer versions have another way to say http2.
   if (status !== 0 || /\[warn\](?!.*"listen \.\.\. http2")/.test(stderr)) throw new Error(`nginx -t: ${stderr}`);
-}
-
-/** For a server that cannot choose one itself: below those that the system gives to clients, and free just now. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 30_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    try {
-      await once(server, 'listening');
-    } catch {
-      continue;
-    }
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }
 
 /** @throws Error when nginx ends before it can be connected to. */

@@ -31,6 +31,8 @@ export function processFamilies(delay: EventLoopDelay, version: string): Family[
 /** How many processes should answer requests, and how many of them have died. */
 export function workerFamilies(configured: number, deaths: number): Family[] {
   return [
+    // Each of them adds one. Beginning with none, it is also there when none can say so.
+    gauge('hashpost_workers', 'Processes that answer requests.', 0),
     gauge('hashpost_workers_configured', 'Processes that should answer requests.', configured),
     counter('hashpost_worker_deaths_total', 'Workers that have ended.', deaths),
   ];

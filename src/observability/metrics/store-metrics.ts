@@ -1,20 +1,12 @@
+import type { StoreStats } from '../../messages/message.store.ts';
 import { Durations } from './durations.ts';
 import { counter, durationFamilies, gauge, type Family } from './family.ts';
 
 /** A store in trouble must not hold up what tells of it. */
 const ANSWER_LIMIT_MS = 500;
 
-/** What a store tells of itself; what it does not have is left out. Counts are totals since its start. */
-export interface StoreFigures {
-  readonly messages: number;
-  readonly walBytes?: number;
-  readonly pool?: { readonly size: number; readonly idle: number; readonly waiting: number };
-  readonly followerMisses?: number;
-  readonly batches?: { readonly count: number; readonly messages: number };
-}
-
 export interface StoreSource {
-  readonly stats: () => Promise<StoreFigures>;
+  readonly stats: () => Promise<StoreStats>;
   readonly cache: { readonly hits: number; readonly misses: number };
 }
 
@@ -22,7 +14,7 @@ export interface StoreSource {
 export class StoreMetrics {
   readonly #methods = new Map<string, Durations>();
   /** Kept while the store does not answer: a total that comes and goes would look as if it had begun anew. */
-  #totals: Pick<StoreFigures, 'followerMisses' | 'batches'> = {};
+  #totals: Pick<StoreStats, 'followerMisses' | 'batches'> = {};
 
   readonly recordCall = (method: string, milliseconds: number): void => {
     let durations = this.#methods.get(method);
@@ -48,9 +40,9 @@ export class StoreMetrics {
 }
 
 /** Not known while the store does not answer. */
-function levels({ messages, walBytes, pool }: StoreFigures): Family[] {
+function levels({ messages, walBytes, pool }: StoreStats): Family[] {
   return [
-    gauge('hashpost_messages', 'Messages in the store.', messages, 'max'),
+    gauge('hashpost_messages', 'Messages in the store, at most.', messages, 'max'),
     ...(walBytes === undefined ? [] : [gauge('hashpost_store_wal_bytes', 'Length of the log file.', walBytes, 'max')]),
     ...(pool === undefined
       ? []
@@ -64,11 +56,13 @@ function levels({ messages, walBytes, pool }: StoreFigures): Family[] {
   ];
 }
 
-function totals({ followerMisses, batches }: Pick<StoreFigures, 'followerMisses' | 'batches'>): Family[] {
+function totals({ followerMisses, batches }: Pick<StoreStats, 'followerMisses' | 'batches'>): Family[] {
   return [
     ...(followerMisses === undefined
       ? []
-      : [counter('hashpost_store_follower_misses_total', 'Lookups that no follower could answer.', followerMisses)]),
+      : [
+          counter('hashpost_store_follower_misses_total', 'Messages that only the primary could find.', followerMisses),
+        ]),
     ...(batches === undefined
       ? []
       : [

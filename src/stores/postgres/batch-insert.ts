@@ -45,7 +45,9 @@ export async function insertBatch(
   messages: readonly StoredMessage[],
   find: (shas: readonly Sha[]) => Promise<ReadonlyMap<Sha, StoredMessage>>,
 ): Promise<BatchOutcome> {
-  const distinct = [...new Map(messages.toReversed().map((message) => [message.sha, message])).values()].toReversed();
+  const firsts = new Map<Sha, StoredMessage>();
+  for (const message of messages) if (!firsts.has(message.sha)) firsts.set(message.sha, message);
+  const distinct = [...firsts.values()];
   const rows = await server.query<[Sha]>(INSERT, [
     encodeByteaArray(distinct.map(({ sha }) => toKey(sha))),
     distinct.map(({ createdAt }) => createdAt),

@@ -1,9 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '../../errors.ts';
-import { isServerFailure } from './postgres-error.ts';
+import { isServerFailure, toStoreError } from './postgres-error.ts';
 
 /** Between two probes; spread, so that many instances do not all knock at once when a server comes back. */
 const PROBE_MS = { least: 200, most: 400 } as const;
+
+export interface BreakerOptions {
+  /** Rejects with what is wrong with the server. @param attempt counts from 0, for as long as the server is not well. */
+  readonly probe: (attempt: number) => Promise<unknown>;
+  /** Told why the server is taken for down, and nothing when it is well again. */
+  readonly onChange: (failure?: Error) => void;
+}
 
 /**
  * Spares a server that is down, and its callers the wait for it. A failure that may be the server's has it probed at
@@ -11,23 +17,24 @@ const PROBE_MS = { least: 200, most: 400 } as const;
  * that no caller has to wait to find out, and a server that only answers one kind of statement late is not shut off.
  */
 export class Breaker {
-  readonly #probe: () => Promise<unknown>;
+  readonly #options: BreakerOptions;
   readonly #closing = new AbortController();
-  #isOpen = false;
+  /** Of the last probe, while calls are refused. */
+  #failure: Error | undefined;
   #isProbing = false;
 
-  constructor(probe: () => Promise<unknown>) {
-    this.#probe = probe;
+  constructor(options: BreakerOptions) {
+    this.#options = options;
   }
 
   /** Whether calls are refused. */
   get isOpen(): boolean {
-    return this.#isOpen;
+    return this.#failure !== undefined;
   }
 
-  /** @throws AppError STORE_UNAVAILABLE while the server is known to be down, else what the operation throws. */
+  /** @throws AppError with what the last probe said, while the server is known to be down, else what the operation throws. */
   async run<Result>(operation: () => Promise<Result>): Promise<Result> {
-    if (this.#isOpen) throw new AppError('STORE_UNAVAILABLE');
+    if (this.#failure) throw toStoreError(this.#failure);
     try {
       return await operation();
     } catch (error) {
@@ -44,21 +51,24 @@ export class Breaker {
     if (this.#isProbing) return;
     this.#isProbing = true;
     const { signal } = this.#closing;
-    while (!signal.aborted && !(await this.#isWell())) {
-      this.#isOpen = true;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const failure = await this.#probe(attempt);
+      if (this.isOpen !== (failure !== undefined)) this.#options.onChange(failure);
+      this.#failure = failure;
+      if (!failure) break;
       const ms = PROBE_MS.least + Math.random() * (PROBE_MS.most - PROBE_MS.least);
       await sleep(ms, undefined, { signal }).catch(() => undefined);
     }
-    this.#isOpen = false;
     this.#isProbing = false;
   }
 
-  async #isWell(): Promise<boolean> {
+  /** @returns what is wrong with the server. One that only has no room for the probe is well. */
+  async #probe(attempt: number): Promise<Error | undefined> {
     try {
-      await this.#probe();
-      return true;
-    } catch {
-      return false;
+      await this.#options.probe(attempt);
+      return undefined;
+    } catch (error) {
+      return isServerFailure(error) ? (error as Error) : undefined;
     }
   }
 }

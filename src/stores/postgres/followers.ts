@@ -13,7 +13,7 @@ export class Followers {
     this.#servers = servers;
   }
 
-  /** How many lookups a follower could not answer, since the start; undefined where there is none. */
+  /** How many messages the primary had to be asked for, since the start; undefined where there is no follower. */
   get misses(): number | undefined {
     return this.#servers.length === 0 ? undefined : this.#misses;
   }
@@ -22,9 +22,12 @@ export class Followers {
   async find(shas: readonly Sha[], find: Find): Promise<ReadonlyMap<Sha, StoredMessage>> {
     const servers = this.#servers.filter((server) => !server.isDown);
     const server = servers[this.#turn++ % servers.length];
-    const found = server ? await find(server, shas).catch(() => NOTHING) : NOTHING;
-    this.#misses += shas.length - found.size;
-    return found;
+    return server ? await find(server, shas).catch(() => NOTHING) : NOTHING;
+  }
+
+  /** @param messages that were not found here, and that the primary had. */
+  countMisses(messages: number): void {
+    this.#misses += messages;
   }
 }
 

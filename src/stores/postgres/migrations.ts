@@ -25,6 +25,8 @@ const migrations: readonly string[] = [
 const ADVISORY_LOCK = 7_243_921_055;
 
 const CONNECT_MS = 5000;
+/** The server ends the session of an instance that is gone and can no longer let go of the lock. */
+const IDLE_MS = 15_000;
 
 /**
  * Brings the schema up to date, all in one transaction under an advisory lock, so that instances may start together and
@@ -50,7 +52,15 @@ export async function assertCurrent(url: string): Promise<void> {
 
 /** A start may take its time, which a request may not. */
 async function withClient<Result>(url: string, use: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'hashpost start',
+    connectionTimeoutMillis: CONNECT_MS,
+    idle_in_transaction_session_timeout: IDLE_MS,
+    keepAlive: true,
+  });
+  // What breaks it shows in what is being waited for; unheard, the event would end the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await assertPrimary(client);

@@ -12,7 +12,7 @@ const errorCodes: ReadonlyMap<string, ErrorCode> = new Map([
 ]);
 
 /** Classes of SQLSTATE by which a server says that it, or this connection to it, is of no use now. */
-const UNFIT_SERVER = /^(08|57P|28|3D|53300|25006)/;
+const UNFIT_SERVER = /^(08|57P|28|3D|25006)/;
 
 /** All connections of a pool are in use, and none came back in time. */
 export class PoolExhaustedError extends Error {

@@ -17,7 +17,7 @@ import { assertCurrent, migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
 import { describe, toStoreError } from './postgres-error.ts';
 import { MESSAGE_COLUMNS, toKey, toStoredMessage, type Digits, type MessageRow } from './rows.ts';
-import { Server, type ServerOptions, type Statement } from './server.ts';
+import { Server, type ServerChange, type ServerOptions, type Statement } from './server.ts';
 
 export interface PostgresLocation {
   readonly url: string;
@@ -25,6 +25,8 @@ export interface PostgresLocation {
   readonly followers: readonly string[];
   /** Connections at most, to each server. */
   readonly poolSize: number;
+  /** Told when one of the servers is found to be down, and when it is well again. */
+  readonly onServerChange: (change: ServerChange) => void;
 }
 
 /** Whoever asks the store has an answer, or a failure, within this; it holds for several statements together. */
@@ -37,6 +39,9 @@ const FOLLOWER_WAITS = { connectMs: 300, answerMs: 400 };
 /** Bounds one lookup for many; what arrives in one turn of the event loop, and all of one GraphQL request, is one. */
 const MAX_LOOKUP = 200;
 const SHAS_PER_READ = 1000;
+
+/** In UTF-16 units of text. A batch has to cross a network, more than one with a follower, within the wait for an answer. */
+const MAX_BATCH_LENGTH = 4 * 1024 * 1024;
 
 const FIND: Statement = { name: 'find', text: `SELECT ${MESSAGE_COLUMNS} FROM message WHERE sha = ANY($1)` };
 const LAST_SEQ: Statement = { name: 'last-seq', text: 'SELECT last_seq FROM message_list' };
@@ -59,16 +64,16 @@ export function openPostgresSource(location: PostgresLocation): Promise<MessageS
 }
 
 async function open(
-  { url, followers, poolSize }: PostgresLocation,
+  { url, followers, poolSize, onServerChange: onChange }: PostgresLocation,
   prepareSchema: (url: string) => Promise<void>,
 ): Promise<PostgresStore> {
   try {
     await prepareSchema(url);
     await using opened = new AsyncDisposableStack();
     const connect = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
-    const primary = connect({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary });
+    const primary = connect({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary, onChange });
     const readers = followers.map((follower) =>
-      connect({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable }),
+      connect({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable, onChange }),
     );
     return new PostgresStore(primary, new Followers(readers), opened.move());
   } catch (error) {
@@ -91,8 +96,9 @@ class PostgresStore implements MessageStore {
     this.#followers = followers;
     this.#servers = servers;
     this.#pages = new PageReader(primary);
-    this.#groupCommit = new GroupCommit((messages) =>
-      insertBatch(primary, messages, (shas) => findMany(primary, shas)),
+    this.#groupCommit = new GroupCommit(
+      (messages) => insertBatch(primary, messages, (shas) => findMany(primary, shas)),
+      MAX_BATCH_LENGTH,
     );
     this.#lookups = new DataLoader((shas) => this.#lookUp(shas), {
       cache: false,
@@ -156,8 +162,11 @@ class PostgresStore implements MessageStore {
   async #lookUp(shas: readonly Sha[]): Promise<(StoredMessage | undefined)[]> {
     const found = new Map(await this.#followers.find(shas, findMany));
     const missing = shas.filter((sha) => !found.has(sha));
-    if (missing.length > 0)
-      for (const [sha, message] of await findMany(this.#primary, missing)) found.set(sha, message);
+    if (missing.length > 0) {
+      const ofPrimary = await findMany(this.#primary, missing);
+      this.#followers.countMisses(ofPrimary.size);
+      for (const [sha, message] of ofPrimary) found.set(sha, message);
+    }
     return shas.map((sha) => found.get(sha));
   }
 

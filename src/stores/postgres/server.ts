@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Breaker } from './breaker.ts';
-import { PoolExhaustedError } from './postgres-error.ts';
+import { describe, PoolExhaustedError } from './postgres-error.ts';
 
 /** A statement that a connection prepares once, under its name. */
 export interface Statement {
@@ -18,6 +18,15 @@ export interface ServerOptions {
   readonly answerMs: number;
   /** Run on every new connection, and to probe a server that failed; rejects if the server is not fit for its part. */
   readonly check: (client: Queryable) => Promise<void>;
+  /** Told when it is found to be down, and when it is well again. */
+  readonly onChange: (change: ServerChange) => void;
+}
+
+export interface ServerChange {
+  /** Host, port and database. */
+  readonly server: string;
+  /** Why it is down; undefined where it is not. */
+  readonly reason: string | undefined;
 }
 
 export interface Queryable {
@@ -27,14 +36,22 @@ export interface Queryable {
 /** The server gives up first, so that a statement that is merely slow does not look like a server that is gone. */
 const STATEMENT_SHARE = 0.8;
 
-/** A probe gives up sooner than a caller would, for what it waits for may be a server that has just come back. */
-const PROBE_MS = 500;
+/**
+ * Most probes give up sooner than a caller would, for what they wait for may be a server that has just come back; every
+ * third waits as long as a caller, for a server that is far away.
+ */
+const PROBE_MS = [500, 1000, 1500];
+const PING_MS = 1500;
+
+/** How long the answer to one ping is good for others. */
+const PING_HOLD_MS = 500;
 
 /** One PostgreSQL server: a bounded pool of connections, bounded waits, and a breaker for when it is down. */
 export class Server {
   readonly #pool: pg.Pool;
   readonly #breaker: Breaker;
   readonly #options: ServerOptions;
+  #ping: Promise<void> | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -46,8 +63,6 @@ export class Server {
       connectionTimeoutMillis: options.connectMs,
       query_timeout: options.answerMs,
       statement_timeout: statementMs,
-      // A connection that was left in a transaction by a lost client would hold up every write.
-      idle_in_transaction_session_timeout: 10 * options.answerMs,
       keepAlive: true,
       // The pool waits for what it returns; its type does not say so.
       // eslint-disable-next-line @typescript-eslint/no-misused-promises
@@ -55,7 +70,13 @@ export class Server {
     });
     // A connection that breaks while nobody uses it is replaced when it is needed; unheard, the event would end the process.
     this.#pool.on('error', () => undefined);
-    this.#breaker = new Breaker(() => this.#probe());
+    const { host, pathname } = new URL(options.url);
+    this.#breaker = new Breaker({
+      probe: (attempt) => this.#probe(PROBE_MS[attempt % PROBE_MS.length] ?? PING_MS),
+      onChange: (failure) => {
+        options.onChange({ server: host + pathname, reason: failure && describe(failure) });
+      },
+    });
   }
 
   /** Whether it is known to be down. */
@@ -83,9 +104,12 @@ export class Server {
     });
   }
 
-  /** @throws what keeps the server from doing its part. */
+  /** For any number of callers at the cost of one. @throws what keeps the server from doing its part. */
   ping(): Promise<void> {
-    return this.#breaker.run(() => this.#probe());
+    this.#ping ??= this.#breaker
+      .run(() => this.#probe(PING_MS))
+      .finally(() => setTimeout(() => (this.#ping = undefined), PING_HOLD_MS).unref());
+    return this.#ping;
   }
 
   async close(): Promise<void> {
@@ -94,13 +118,13 @@ export class Server {
   }
 
   /** On a connection of its own: those of the pool may all be waiting for a server that is gone. */
-  async #probe(): Promise<void> {
+  async #probe(limitMs: number): Promise<void> {
     const { url, check } = this.#options;
     const client = new pg.Client({
       connectionString: url,
       application_name: 'hashpost probe',
-      connectionTimeoutMillis: PROBE_MS,
-      query_timeout: PROBE_MS,
+      connectionTimeoutMillis: limitMs,
+      query_timeout: limitMs,
     });
     // What breaks it shows in what is being waited for.
     client.on('error', () => undefined);

@@ -170,8 +170,10 @@ class SqliteStore implements MessageStore {
     await this.#writer.close();
   }
 
+  /** A list, or a part of it, has whatever any process had acknowledged when it was asked for: no older snapshot will do. */
   #read<Result>(read: () => Result): Promise<Result> {
     return answer(() => {
+      this.#snapshot.end();
       this.#snapshot.begin();
       return read();
     });
