@@ -144,9 +144,12 @@ test('a heap that is nearly full: requests are refused, in the words of both doo
 
 test('a small container is not taken for one whose heap is full', async () => {
   // What V8 takes where there are 512 MB.
-  const { client, service } = await start({ NODE_OPTIONS: '--max-old-space-size=256 --max-semi-space-size=1' });
-  for (let index = 0; index < 400; index++) {
-    const text = `${index}`.padEnd(100_000);
+  const { client, service } = await start({
+    NODE_OPTIONS: '--max-old-space-size=256 --max-semi-space-size=1',
+    MESSAGE_CACHE_BYTES: '60000000',
+  });
+  for (let index = 0; index < 80; index++) {
+    const text = `${index}`.padEnd(1_000_000);
     expect((await client.post('/messages', JSON.stringify({ message: text }))).status).toBe(201);
     // Which puts it into the cache.
     expect((await client.get(`/messages/${shaOf(text)}`)).status).toBe(200);
