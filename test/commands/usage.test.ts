@@ -29,6 +29,7 @@ test('a malformed URL is not repeated, because it may hold a password', async ()
 
 test('--help lists the commands, and each explains itself and the exit codes', async () => {
   const { stdout } = await runCommand(['--help']);
+  expect((await runCommand(['-h'])).stdout).toBe(stdout);
   const usages = stdout.match(/^ {2}hashpost .*$/gm) ?? [];
   expect(usages.map((usage) => usage.trim())).toEqual([
     'hashpost backup <file>',

@@ -15,6 +15,9 @@ import { createTestCertificate, startService } from '../support/service.ts';
 
 afterEach(disposeLeftovers);
 
+/** IDLE_REQUESTS=10000 for a campaign. */
+const IDLE_REQUESTS = Number(process.env['IDLE_REQUESTS'] ?? 100);
+
 const conf = readFileSync(join(ROOT, 'deploy/nginx/nginx.conf'), 'utf8');
 const listener = readFileSync(join(ROOT, 'src/http/listener.ts'), 'utf8');
 
@@ -71,6 +74,27 @@ test('a new certificate of the instances: nginx is told as soon as the file has 
   writeFileSync(nginx.instancesCertFile, ca);
   await expectWithin(20_000, async () => (await nginx.client.get('/')).status === 200);
 });
+
+test(
+  `${IDLE_REQUESTS} requests, each about when nginx closes the connection to the instance that it would use: all are answered`,
+  async () => {
+    const { url, ca } = await startService();
+    const idle = ['keepalive_timeout 60s;', 'keepalive_timeout 1s;'] as const;
+    const nginx = await startNginx({ instances: [url], ca, changes: [idle] });
+    const statuses = new Set<number>();
+    for (let sent = 0; sent < IDLE_REQUESTS; sent += 50) {
+      const round = Array.from({ length: 50 }, async (_, index) => {
+        await sleep(950 + 2 * index);
+        const body = JSON.stringify({ message: `${sent + index}` });
+        statuses.add((await nginx.client.post('/messages', body)).status);
+      });
+      await Promise.all(round);
+    }
+    expect(statuses).toEqual(new Set([201]));
+    expect(nginx.log()).not.toMatch(/"upstream":"[^"]*,/);
+  },
+  60_000 + IDLE_REQUESTS * 40,
+);
 
 test.each<[string, RequestListener]>([
   ['breaks off', (req) => void req.on('end', () => req.socket.destroy()).resume()],

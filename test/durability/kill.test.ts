@@ -12,7 +12,7 @@ import { createTestCertificate, settingsFor } from '../support/service.ts';
 import { WriteLoad } from '../support/write-load.ts';
 
 /** Of each kind; KILL_CYCLES=2000 for a campaign. */
-const CYCLES = Number(process.env['KILL_CYCLES'] ?? 6);
+const CYCLES = Number(process.env['KILL_CYCLES'] ?? 3);
 const WRITERS = 16;
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 

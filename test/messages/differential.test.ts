@@ -5,7 +5,7 @@ import { disposeLeftovers } from '../support/leftovers.ts';
 import { startService, STORES } from '../support/service.ts';
 
 /** DIFFERENTIAL_RUNS=100000 for a campaign. */
-const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 100);
+const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 50);
 const MAX_BYTES = 60;
 
 afterEach(disposeLeftovers);
