@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Client } from '../support/client.ts';
 import { expectWithin } from '../support/expect-within.ts';
@@ -213,4 +217,23 @@ test('sessions that turn read-only (25006) under the service are not kept', asyn
   for (let index = 0; index < 5; index++) expect(isRefusal(await post(client, `refused ${index}`))).toBe(true);
   await postgres.configure({ default_transaction_read_only: 'off' });
   await expectWithin(ANSWER_MS + SLACK_MS, async () => isRight(await post(client, 'taken')));
+}, 60_000);
+
+test('a list that the death of the database cuts does not look whole, and the next one is', async () => {
+  const { postgres, service, client } = await startProxied(await startPostgres());
+  // More than all buffers on the way to the client hold.
+  await postgres.psql(
+    `INSERT INTO message SELECT seq, sha256(seq::text::bytea), 0, seq::text::bytea
+    FROM generate_series(1000, 150000) AS seq`,
+    'UPDATE message_list SET last_seq = 150000',
+  );
+  const outgoing = httpsRequest(new URL('/messages', client.url), { agent: client.agent }).end();
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+  await postgres.kill();
+  await expect(text(incoming)).rejects.toMatchObject({ code: 'ECONNRESET' });
+  await postgres.start();
+  await expectWithin(ANSWER_MS + SLACK_MS, async () => isRight(await post(client, 'back')));
+  const { digestList } = (await client.get('/messages')).json as { digestList: string[] };
+  expect(digestList.length).toBeGreaterThan(149_000);
+  expect(service.child.exitCode).toBeNull();
 }, 60_000);
