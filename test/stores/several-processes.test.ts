@@ -69,7 +69,7 @@ test('a lock that another process holds too long is STORE_BUSY; the event loop a
   delay.disable();
   expect(performance.now() - begun).toBeGreaterThan(4_900);
   expect(performance.now() - begun).toBeLessThan(7_000);
-  expect(delay.max / 1e6).toBeLessThan(100);
+  expect(delay.max / 1e6).toBeLessThan(1000);
   expect(reads).toBeGreaterThan(100);
   // Busy is no failure: the store is ready, and writes when the lock is free, also while it is waited for.
   await store.ping();
