@@ -21,6 +21,7 @@ stdout tells what "hashpost verify" tells of the copy. What is damaged is not ba
 `,
 
   async run([file = ''], context) {
+    if (file === '') throw usageError('<file> is empty');
     if (/^(file|postgres(ql)?|memory):/.test(file)) throw usageError('<file> is a path, not a URL');
     const { store } = parseConfig(context.env);
     if (store.kind !== 'sqlite') {

@@ -1,4 +1,5 @@
-import { openSource, openStore } from '../stores/open-store.ts';
+import { statSync } from 'node:fs';
+import { openSource, openStore, type StoreLocation } from '../stores/open-store.ts';
 import { CommandError, usageError, type Command } from './command.ts';
 import { readListState } from './list-digest.ts';
 import { Progress } from './progress.ts';
@@ -22,8 +23,8 @@ order (see "hashpost verify --help"), which is read from <to> at the end and is 
 `,
 
   async run([from = '', to = ''], { stdout, stderr, listenForStop }) {
-    if (from === to) throw usageError('<from> and <to> are the same');
     const [fromLocation, toLocation] = [parseStoreArgument('from', from), parseStoreArgument('to', to)];
+    if (from === to || areSameFile(fromLocation, toLocation)) throw usageError('<from> and <to> are the same');
     await using opened = new AsyncDisposableStack();
     const source = opened.adopt(await openSource(fromLocation), (store) => store.close());
     const target = opened.adopt(await openStore(toLocation), (store) => store.close());
@@ -46,3 +47,10 @@ order (see "hashpost verify --help"), which is read from <to> at the end and is 
       throw new CommandError('<to> is not equal to <from>: was somebody writing to it?');
   },
 };
+
+/** Whether they are one file, however it is written or linked. */
+function areSameFile(one: StoreLocation, other: StoreLocation): boolean {
+  if (one.kind !== 'sqlite' || other.kind !== 'sqlite') return false;
+  const [a, b] = [one.path, other.path].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
+}

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../config.ts';
 import { backup } from './backup.ts';
@@ -31,17 +32,30 @@ export async function runCommand([name = '', ...args]: readonly string[], contex
     );
   }
   const { help, positionals } = parse(name, args);
-  if (help) {
-    context.stdout.write(`Usage: ${usageOf(name, command)}\n\n${command.description}\n${EXIT_CODES}`);
-    return;
-  }
-  if (positionals.length !== command.parameters.length) throw usageError(`usage: ${usageOf(name, command)}`);
+  if (!help && positionals.length !== command.parameters.length) throw usageError(`usage: ${usageOf(name, command)}`);
   try {
-    await command.run(positionals, context);
+    const written = watchOutput(context.stdout);
+    if (help) context.stdout.write(`Usage: ${usageOf(name, command)}\n\n${command.description}\n${EXIT_CODES}`);
+    else await command.run(positionals, context);
+    await written();
   } catch (error) {
     if (error instanceof ConfigError || error instanceof CommandError) throw error;
     throw new CommandError(explain(error), undefined, { cause: error });
   }
+}
+
+/**
+ * A result that nobody got is not a success: of a full disk, or a pipe that is closed, a stream tells only by an event.
+ *
+ * @returns to be called at the end; rejects if something could not be written.
+ */
+function watchOutput(stdout: Writable): () => Promise<void> {
+  let failure: Error | undefined;
+  stdout.on('error', (error) => (failure ??= error));
+  return async () => {
+    await new Promise((resolve) => stdout.write('', resolve));
+    if (failure) throw new CommandError(`stdout could not be written: ${failure.message}`);
+  };
 }
 
 /** The commands as lines, for the general --help. */

@@ -1,3 +1,5 @@
+import { linkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { runCommand } from '../support/command.ts';
 
@@ -13,11 +15,30 @@ const wrong: [args: string[], line: string][] = [
   [['verify', 'memory:'], '<url> is memory:, which is gone when its process ends'],
   [['migrate-store', 'file:a', 'memory:'], '<to> is memory:, which is gone when its process ends'],
   [['migrate-store', 'file:a', 'file:a'], '<from> and <to> are the same'],
+  [['backup', ''], '<file> is empty'],
   [['backup', 'file:a'], '<file> is a path, not a URL'],
 ];
 
 test.each(wrong)('%j is wrong usage: one line, 64', async (args, line) => {
   expect(await runCommand(args)).toEqual({ code: 64, stdout: '', stderr: `hashpost: ${line}\n` });
+});
+
+test('one file is the same under any name', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'a'), '');
+  symlinkSync('a', join(cwd, 'symbolic'));
+  linkSync(join(cwd, 'a'), join(cwd, 'hard'));
+  for (const name of ['./a', join(cwd, 'a'), 'symbolic', 'hard']) {
+    const { code, stderr } = await runCommand(['migrate-store', 'file:a', `file:${name}`], { cwd });
+    expect([name, code, stderr]).toEqual([name, 64, 'hashpost: <from> and <to> are the same\n']);
+  }
+});
+
+test('a result that cannot be written is no success', async () => {
+  const under = ['sh', '-c', 'exec "$0" "$@" >/dev/full'];
+  const { code, stderr } = await runCommand(['verify', '--help'], { under });
+  expect(code).toBe(69);
+  expect(stderr).toMatch(/^hashpost: stdout .* ENOSPC.*\n$/);
 });
 
 test('a malformed URL is not repeated, because it may hold a password', async () => {
