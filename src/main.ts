@@ -78,8 +78,11 @@ function untilTold(logger: Logger): Promise<NodeJS.Signals> {
     logger.fatal({ err: error }, 'uncaught exception');
     told.reject(new Error('stopped after an uncaught exception, see the log'));
   });
-  // It may come while the service still starts, before anybody waits for it.
-  told.promise.catch(() => undefined);
+  const log = (signal: NodeJS.Signals): void => {
+    logger.info({ signal }, 'stopping');
+  };
+  // It may reject while the service still starts, before anybody waits for it.
+  told.promise.then(log, () => undefined);
   return told.promise;
 }
 

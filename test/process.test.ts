@@ -182,7 +182,7 @@ test('a port that is taken: one clear line that names it', async () => {
   const env = settingsFor(certificate, { PORT: String(port), DATABASE_URL: 'memory:' });
   const { exited, stderr } = spawnService({ env });
   expect(await exited).toBe(1);
-  expect(stderr()).toBe(`hashpost: PORT ${port} is in use on 127.0.0.1: stop what listens there, or set PORT\n`);
+  expect(stderr()).toBe(`hashpost: PORT ${port} is in use (HOST is 127.0.0.1); stop what listens there, or set PORT\n`);
   other.close();
 });
 

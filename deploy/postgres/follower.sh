@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts the follower, in the official image: at first as a copy of the primary, and from then on after its log.
-# It takes the primary's place by: docker compose exec postgres-follower pg_ctl promote
+# README.md says how it takes the primary's place.
 set -eu
 
 if [ ! -d "$PGDATA" ]; then

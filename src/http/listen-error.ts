@@ -9,7 +9,7 @@ export interface Address {
 export function explainListenError({ code, message }: NodeJS.ErrnoException, { port, host, names }: Address): string {
   switch (code) {
     case 'EADDRINUSE':
-      return `${names.port} ${port} is in use on ${host}: stop what listens there, or set ${names.port}`;
+      return `${names.port} ${port} is in use (${names.host} is ${host}); stop what listens there, or set ${names.port}`;
     case 'EACCES':
       return `${names.port} ${port} needs more rights than this user has: set ${names.port} to 1024 or more`;
     case 'EAFNOSUPPORT':

@@ -35,7 +35,7 @@ test('it listens on the loopback unless METRICS_HOST says otherwise, and no long
 test('an address that cannot be had ends the start with the setting to change', async () => {
   const { port } = new URL((await startMeasuredService()).metricsUrl);
   await expect(startService({ env: { METRICS_PORT: port } })).rejects.toThrow(
-    `METRICS_PORT ${port} is in use on 127.0.0.1: stop what listens there, or set METRICS_PORT`,
+    `METRICS_PORT ${port} is in use (METRICS_HOST is 127.0.0.1); stop what listens there, or set METRICS_PORT`,
   );
   await expect(startService({ env: { METRICS_PORT: '0', METRICS_HOST: '192.0.2.1' } })).rejects.toThrow(
     'METRICS_HOST 192.0.2.1 is no address of this machine: set METRICS_HOST, for example to 0.0.0.0',
