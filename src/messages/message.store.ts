@@ -20,6 +20,8 @@ export interface StoreStats {
   readonly messages: number;
   /** Length of the write-ahead log's file. */
   readonly walBytes?: number;
+  /** Left on the disk that the store is on. */
+  readonly freeBytes?: number;
   /** Connections to the database, and callers that wait for one. */
   readonly pool?: { readonly size: number; readonly idle: number; readonly waiting: number };
   /** Messages that the primary had and the follower that was asked first had not, or did not tell. */
@@ -52,7 +54,7 @@ export interface MessageStore {
   /** Every sha stored at the time of the call, oldest first, in pages; holds no lock while the caller is slow. */
   shas(): AsyncIterable<readonly Sha[]>;
 
-  /** Resolves when the backend answers a read, and has not failed for good. */
+  /** Resolves when the backend answers a read, and has not failed for good. NOT_READY when its disk is almost full. */
   ping(): Promise<void>;
 
   /** Asks the backend, at a cost that does not grow with the number of messages. */

@@ -50,17 +50,24 @@ test('nginx, Prometheus and the instances know each other', () => {
   }
 });
 
-test('what the instances are given are settings, and valid', () => {
-  const known = new Set(describeSettings().map(({ variable }) => variable));
-  for (const [, { environment = {} }] of instances) {
-    expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
-    const env = Object.entries(environment).map(([name, value]) => [
-      name,
-      String(value).replace('${POSTGRES_PASSWORD-}', 'abc'),
-    ]);
-    expect(parseConfig(Object.fromEntries(env) as Record<string, string>)).toMatchObject({ metricsHost: '0.0.0.0' });
-  }
-});
+test.each([{}, { POSTGRES_PRIMARY: 'postgres-follower' }])(
+  'what the instances are given are settings, and valid: %j',
+  (variables) => {
+    const values: Record<string, string> = { POSTGRES_PASSWORD: 'abc', ...variables };
+    const known = new Set(describeSettings().map(({ variable }) => variable));
+    for (const [, { environment = {} }] of instances) {
+      expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
+      const env = Object.entries(environment).map(([name, value]) => [
+        name,
+        String(value).replace(
+          /\$\{(\w+):?-(\w*)\}/g,
+          (_, variable: string, other: string) => values[variable] ?? other,
+        ),
+      ]);
+      expect(parseConfig(Object.fromEntries(env) as Record<string, string>)).toMatchObject({ metricsHost: '0.0.0.0' });
+    }
+  },
+);
 
 test('no password is in any file: it comes from outside', () => {
   const passwords = [

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Client, type Answer } from '../support/client.ts';
@@ -172,6 +172,34 @@ test('files that may not grow any more: writes are 507, reads go on, and writes 
   expect(await service.exited).toBe(0);
   await expectKept(place, acknowledged);
 }, 60_000);
+
+test('a disk that is almost full: alive, reading and writing, but not ready until there is room', async () => {
+  const place = await prepare();
+  // A disk of its own, which nobody else sees.
+  const under = [
+    'unshare',
+    '-rm',
+    'sh',
+    '-c',
+    'mkdir small && mount -t tmpfs -o size=100m none small && exec "$0" "$@"',
+  ];
+  const env = { ...place.env, DATABASE_URL: 'file:small/x.db' };
+  const service = spawnService({ ...place, env, under });
+  const client = new Client(await service.url, place.ca);
+  const statuses = async (): Promise<number[]> => {
+    const answers = ['/health/ready', '/health', '/messages'].map((path) => client.get(path));
+    return [...(await Promise.all(answers)), await post(client, 'x')].map(({ status }) => status);
+  };
+  expect(await statuses()).toEqual([200, 200, 200, 201]);
+  const ballast = `/proc/${service.child.pid}/root${place.cwd}/small/ballast`;
+  writeFileSync(ballast, Buffer.alloc(50_000_000));
+  expect(await statuses()).toEqual([503, 200, 200, 201]);
+  expect(await client.get('/health/ready')).toMatchObject({
+    json: { code: 'NOT_READY', error: 'The disk of the store is almost full.' },
+  });
+  rmSync(ballast);
+  expect(await statuses()).toEqual([200, 200, 200, 201]);
+});
 
 test('a disk that is full for a while: writes are 507, then they are stored again, by the same process', async () => {
   const place = await prepare();

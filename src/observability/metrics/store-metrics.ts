@@ -40,10 +40,13 @@ export class StoreMetrics {
 }
 
 /** Not known while the store does not answer. */
-function levels({ messages, walBytes, pool }: StoreStats): Family[] {
+function levels({ messages, walBytes, freeBytes, pool }: StoreStats): Family[] {
   return [
     gauge('hashpost_messages', 'Messages in the store, at most.', messages, 'max'),
     ...(walBytes === undefined ? [] : [gauge('hashpost_store_wal_bytes', 'Length of the log file.', walBytes, 'max')]),
+    ...(freeBytes === undefined
+      ? []
+      : [gauge('hashpost_store_free_bytes', 'Left on the disk of the store.', freeBytes, 'min')]),
     ...(pool === undefined
       ? []
       : [

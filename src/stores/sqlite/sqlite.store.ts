@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { AppError } from '../../errors.ts';
 import type { MessageSummary, Sha, StoredMessage } from '../../messages/message.ts';
@@ -11,6 +10,7 @@ import type {
 } from '../../messages/message.store.ts';
 import { createBatchInsert } from './batch-insert.ts';
 import { createPrivateFile, MEMORY_PATH, openConnection, openForReading } from './connection.ts';
+import { assertRoom, measureDisk } from './disk.ts';
 import { assertCurrent, migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
 import { FIND_SQL, prepare, toKey, type FoundRow } from './rows.ts';
@@ -147,20 +147,18 @@ class SqliteStore implements MessageStore {
     return this.#writer.failed;
   }
 
-  ping(): Promise<void> {
+  async ping(): Promise<void> {
     // Not a race with `failed`: a promise that never settles would keep every health check's reaction for ever.
-    if (this.#writer.failure) return Promise.reject(this.#writer.failure);
-    return this.#read(() => void this.#readLastSeq());
+    if (this.#writer.failure) throw this.#writer.failure;
+    await this.#read(() => this.#readLastSeq());
+    await assertRoom(this.#db.location());
   }
 
   async stats(): Promise<StoreStats> {
     // Numbers begin at 1, nothing is ever deleted, and what is rolled back gives its number back: there is no gap.
     const messages = (await this.#read(() => this.#readLastSeq())) ?? 0;
     const { batches } = this.#writer;
-    // There is none while the database is in memory.
-    const path = this.#db.location();
-    const wal = path === null ? undefined : statSync(`${path}-wal`, { throwIfNoEntry: false });
-    return { messages, ...(wal && { walBytes: wal.size }), ...(batches && { batches }) };
+    return { messages, ...(await measureDisk(this.#db.location())), ...(batches && { batches }) };
   }
 
   async close(): Promise<void> {

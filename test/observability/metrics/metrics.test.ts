@@ -106,6 +106,7 @@ test('the store is measured by its methods; what the cache knows costs it nothin
   expect(total(samples, 'hashpost_cache_requests_total', { result: 'miss' })).toBe(1);
   expect(total(samples, 'hashpost_messages')).toBe(2);
   expect(total(samples, 'hashpost_store_wal_bytes')).toBeGreaterThan(0);
+  expect(total(samples, 'hashpost_store_free_bytes')).toBeGreaterThan(0);
   expect(total(samples, 'hashpost_store_batch_messages_total')).toBe(3);
   expect(total(samples, 'hashpost_store_up')).toBe(1);
 });
