@@ -11,12 +11,12 @@ import { MessageCheck } from './message-check.ts';
 export async function checkStore(location: StoreLocation, context: CommandContext): Promise<void> {
   const faults = await findStoreFaults(location);
   for (const fault of faults) context.stdout.write(`fault of the file: ${fault}\n`);
-  // Only now, because SQLite looks at the structure in one go, in which no signal would be heard.
-  const { stdout, stderr } = context;
-  const check = new MessageCheck({ stdout, stderr, hasFaults: faults.length > 0, stop: context.listenForStop() });
+  const check = new MessageCheck({ ...context, hasFaults: faults.length > 0 });
   try {
     await using opened = new AsyncDisposableStack();
-    await check.run(opened.adopt(await openSource(location), (source) => source.close()));
+    const source = opened.adopt(await openSource(location), (store) => store.close());
+    // Only now: before, signals would be heard late, and end the process as they do.
+    await check.run(source, context.listenForStop());
   } catch (error) {
     // Whatever fails in a file with faults, fails because of them.
     if (faults.length === 0 || error instanceof CommandError) throw error;

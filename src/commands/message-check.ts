@@ -12,7 +12,6 @@ const PAGE_MESSAGES = 250;
 interface CheckOptions extends Pick<CommandContext, 'stdout' | 'stderr'> {
   /** Whether the structure of the store's file is known to be damaged. */
   readonly hasFaults: boolean;
-  readonly stop: AbortSignal;
 }
 
 /**
@@ -48,27 +47,32 @@ export class MessageCheck {
   }
 
   /** @throws the store's error where that is not damage, and CommandError when told to stop. */
-  async run(source: MessageSource): Promise<void> {
+  async run(source: MessageSource, stop: AbortSignal): Promise<void> {
     this.#progress = new Progress(this.#options.stderr, 'checking', (await source.stats()).messages);
     let last: Sha | undefined;
     try {
       for await (const shas of source.shas()) {
         this.#digest.add(shas);
-        await this.#checkListed(source, last, shas);
+        await this.#checkListed(source, last, shas, stop);
         last = shas.at(-1);
       }
       this.#isWhole = true;
     } catch (error) {
       this.#assertDamage(error);
       this.#tellDamaged(`the list after message ${this.#checked} cannot be read`);
-      await this.#checkFromEnd(source, last);
+      await this.#checkFromEnd(source, last, stop);
     } finally {
       this.#progress.clear();
     }
   }
 
   /** @param previous the sha before `shas` in the list. */
-  async #checkListed(source: MessageSource, previous: Sha | undefined, shas: readonly Sha[]): Promise<void> {
+  async #checkListed(
+    source: MessageSource,
+    previous: Sha | undefined,
+    shas: readonly Sha[],
+    stop: AbortSignal,
+  ): Promise<void> {
     let [cursor, rest] = [previous, shas];
     for (let [first] = rest; first !== undefined; [first] = rest) {
       const messages = await this.#readPage(source, cursor, rest);
@@ -77,7 +81,7 @@ export class MessageCheck {
       const count = messages?.length ?? 1;
       [cursor, rest] = [rest[count - 1], rest.slice(count)];
       this.#progress?.update(this.#checked);
-      await pause(this.#options.stop);
+      await pause(stop);
     }
   }
 
@@ -109,7 +113,7 @@ export class MessageCheck {
   }
 
   /** What lies behind a part of the list that cannot be read, down to the message before that part. */
-  async #checkFromEnd(source: MessageSource, last: Sha | undefined): Promise<void> {
+  async #checkFromEnd(source: MessageSource, last: Sha | undefined, stop: AbortSignal): Promise<void> {
     let [cursor, count, isDone]: [Sha | undefined, number, boolean] = [undefined, 0, false];
     try {
       while (!isDone) {
@@ -118,7 +122,7 @@ export class MessageCheck {
         for (const message of fresh.toReversed()) this.#check(message, `message ${++count} from the end`);
         isDone = !page.hasMore || fresh.length < page.items.length;
         cursor = page.items[0]?.sha;
-        await pause(this.#options.stop);
+        await pause(stop);
       }
     } catch (error) {
       this.#assertDamage(error);

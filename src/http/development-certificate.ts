@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { randomBytes, type X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,6 +23,8 @@ export async function createDevelopmentCertificate(certFile: string, keyFile: st
     [
       { name: 'commonName', value: 'localhost' },
       { name: 'organizationName', value: DEVELOPMENT_ORGANISATION },
+      // Another subject each time: of several trusted certificates with one subject, OpenSSL looks only at the first.
+      { shortName: 'OU', value: randomBytes(8).toString('hex') },
     ],
     {
       keyType: 'ec',
@@ -47,7 +49,7 @@ export async function createDevelopmentCertificate(certFile: string, keyFile: st
     },
   );
   // Of several processes that start together, the one that has made the key makes the certificate.
-  if (createFile(keyFile, key, 0o600)) replaceFile(certFile, cert, 0o644);
+  if (createFile(keyFile, key, 0o600)) replaceFile(certFile, cert.trimEnd() + '\n', 0o644);
 }
 
 /** Makes a new pair in the place of one that was made here. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -7,16 +7,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type SecureVersion } from 'node:tls';
 import { createClientAddressOf } from '../../src/http/client-address.ts';
 import { expectWithin } from '../support/expect-within.ts';
-import { dispose, disposeLeftovers } from '../support/leftovers.ts';
+import { Client } from '../support/client.ts';
+import { dispose, disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { startInstance, startNginx, type Nginx } from '../support/nginx.ts';
-import { ROOT } from '../support/process.ts';
+import { ROOT, spawnService } from '../support/process.ts';
 import { sendRaw } from '../support/raw.ts';
-import { createTestCertificate, startService } from '../support/service.ts';
+import { createTestCertificate, settingsFor, startService } from '../support/service.ts';
 
 afterEach(disposeLeftovers);
 
 /** IDLE_REQUESTS=10000 for a campaign. */
 const IDLE_REQUESTS = Number(process.env['IDLE_REQUESTS'] ?? 100);
+
+/** Beside a running nginx. */
+function watchCertificates(args: readonly string[]): void {
+  const script = join(ROOT, 'deploy/nginx/reload-on-change.sh');
+  const watcher = spawn('sh', [script, ...args], { detached: true, stdio: 'ignore' });
+  dispose(() => process.kill(-Number(watcher.pid)));
+}
+
+/** A write, on a connection of its own: nginx ends those that it has when it is told to reload. */
+async function postOnce({ url, ca }: Nginx): Promise<number> {
+  const client = new Client(url, ca);
+  try {
+    return (await client.post('/messages', '{"message":"x"}')).status;
+  } finally {
+    client.close();
+  }
+}
 
 const conf = readFileSync(join(ROOT, 'deploy/nginx/nginx.conf'), 'utf8');
 const listener = readFileSync(join(ROOT, 'src/http/listener.ts'), 'utf8');
@@ -66,9 +84,7 @@ test('an instance that is not vouched for, or has another name, is sent nothing'
 test('a new certificate of the instances: nginx is told as soon as the file has changed', async () => {
   const { url, ca } = await startInstance((_req, res) => res.end());
   const nginx = await startNginx({ instances: [url], ca: (await createTestCertificate()).ca });
-  const script = join(ROOT, 'deploy/nginx/reload-on-change.sh');
-  const watcher = spawn('sh', [script, nginx.pidFile, nginx.instancesCertFile], { detached: true, stdio: 'ignore' });
-  dispose(() => process.kill(-Number(watcher.pid)));
+  watchCertificates([nginx.pidFile, nginx.instancesCertFile]);
   expect((await nginx.client.get('/')).status).toBe(503);
   await sleep(500);
   writeFileSync(nginx.instancesCertFile, ca);
@@ -79,6 +95,38 @@ test('a new certificate of the instances: nginx is told as soon as the file has 
       () => false,
     );
   await expectWithin(20_000, isAnswered);
+});
+
+test('a new certificate that instances show on both sides: no request fails, and the old one is not trusted for long', async () => {
+  const certificate = await createTestCertificate();
+  const services = [1, 2].map(() => spawnService({ env: settingsFor(certificate), cwd: temporaryFolder() }));
+  const instances = await Promise.all(services.map(({ url }) => url));
+  const nginx = await startNginx({ instances, ca: certificate.ca });
+  const { certFile, keyFile } = certificate;
+  watchCertificates(['-t', certFile, nginx.instancesCertFile, nginx.pidFile, certFile]);
+  const statuses = new Map<number | string, number>();
+  const count = (status: number | string): unknown => statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  const stop = new AbortController();
+  const load = Array.from({ length: 4 }, async () => {
+    while (!stop.signal.aborted) {
+      await postOnce(nginx).then(count, count);
+      await sleep(10);
+    }
+  });
+  await sleep(1000);
+  const next = await createTestCertificate();
+  renameSync(next.keyFile, keyFile);
+  renameSync(next.certFile, certFile);
+  for (const { stdout } of services) {
+    await expectWithin(20_000, () => stdout().includes('the certificate has been replaced'));
+  }
+  await expectWithin(20_000, () => readFileSync(nginx.instancesCertFile, 'utf8') === next.ca);
+  await sleep(1000);
+  stop.abort();
+  await Promise.all(load);
+  expect([...statuses.keys()]).toEqual([201]);
+  expect(statuses.get(201)).toBeGreaterThan(200);
+  expect(nginx.log()).not.toContain('[emerg]');
 });
 
 test(

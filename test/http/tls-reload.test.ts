@@ -50,11 +50,9 @@ class Site {
 
   /** A new connection. @throws Error when the handshake fails, or shows a certificate that was never in the files. */
   async connect(session?: Buffer): Promise<TLSSocket> {
-    // Not verified by OpenSSL, which looks an issuer up by its name, and all of these have the same.
-    const options = { host: this.#host, port: this.#port, rejectUnauthorized: false };
+    const options = { host: this.#host, port: this.#port, ca: this.authorities };
     const socket = connect({ ...options, ...(session && { session }) });
     await once(socket, 'secureConnect');
-    if (!session) expect(this.authorities.map(fingerprintOf)).toContain(fingerprintOf(socket.getPeerCertificate().raw));
     return socket;
   }
 
