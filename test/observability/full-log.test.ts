@@ -1,0 +1,49 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from '../support/client.ts';
+import { expectWithin } from '../support/expect-within.ts';
+import { freePort } from '../support/free-port.ts';
+import { disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
+import { spawnService } from '../support/process.ts';
+import { createTestCertificate, settingsFor } from '../support/service.ts';
+
+afterEach(disposeLeftovers);
+
+test('a log whose disk is full holds up neither requests nor the exit, and goes on when there is room', async () => {
+  const certificate = await createTestCertificate();
+  const port = await freePort();
+  const cwd = temporaryFolder();
+  const start = 'mkdir logs && mount -t tmpfs -o size=1m none logs && exec "$0" "$@" >logs/log';
+  const service = spawnService({
+    env: settingsFor(certificate, { PORT: String(port) }),
+    cwd,
+    under: ['unshare', '-rm', 'sh', '-c', start],
+  });
+  const client = new Client(`https://127.0.0.1:${port}`, certificate.ca);
+  const post = async (): Promise<number> => (await client.post('/messages', '{"message":"x"}')).status;
+  const isUp = (): Promise<boolean> => post().then(Boolean, () => false);
+  await expectWithin(20_000, isUp);
+  // The disk is only there for the service and its own.
+  const logs = join('/proc', String(service.child.pid), 'root', cwd, 'logs');
+  const lines = (): number => readFileSync(join(logs, 'log'), 'utf8').split('\n').length;
+
+  expect(() => {
+    writeFileSync(join(logs, 'ballast'), Buffer.alloc(2_000_000));
+  }).toThrow('ENOSPC');
+  await expectWithin(20_000, async () => (await post()) === 201 && service.stderr() !== '');
+  for (let index = 0; index < 50; index++) expect(await post()).toBe(201);
+  const before = lines();
+  rmSync(join(logs, 'ballast'));
+  await expectWithin(20_000, async () => (await post()) === 201 && lines() > before + 50);
+
+  expect(() => {
+    writeFileSync(join(logs, 'ballast'), Buffer.alloc(2_000_000));
+  }).toThrow('ENOSPC');
+  for (let index = 0; index < 50; index++) expect(await post()).toBe(201);
+  client.close();
+  service.child.kill('SIGTERM');
+  expect(await service.exited).toBe(0);
+  expect(service.stderr()).toMatch(
+    /^hashpost: the log cannot be written: ENOSPC.*\nhashpost: the log is written again, 0 lines are lost\n/,
+  );
+});
