@@ -20,7 +20,10 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const [argument] = process.argv.slice(2);
 if (major < 24 || (major === 24 && minor < 15)) {
   // What is imported further down needs node:sqlite, which older versions do not have.
-  fail(`Node.js 24.15 or newer is needed, this is ${process.version}; npm start and node_modules/.bin/node are the right one`, 1);
+  fail(
+    `Node.js 24.15 or newer is needed, this is ${process.version}; npm start and node_modules/.bin/node are the right one`,
+    1,
+  );
 } else if (argument === '--help' || argument === '-h') {
   process.stdout.write(await help());
 } else if (argument !== undefined) {

@@ -83,7 +83,7 @@ test('a store that fails in the middle of the list cuts the connection, so that 
   const shas = async function* (): AsyncGenerator<never> {
     yield [SHA] as never;
     await Promise.resolve();
-    throw new AppError('STORE_UNAVAILABLE');
+    throw new AppError('STORE_UNAVAILABLE', undefined, { cause: new Error('gone') });
   };
   const { client, log } = await startService({ overrides: { decorateStore: faultyStore({ shas }) } });
   await expect(client.get('/messages')).rejects.toMatchObject({ code: 'ECONNRESET' });

@@ -22,7 +22,12 @@ export const restErrorFormat: ErrorFormat = {
 /** Logs an error as its row of the error table asks. */
 export function logError(logger: Logger, error: AppError, requestId: string): void {
   const { level } = errorTable[error.code];
-  if (level !== 'silent') logger[level]({ requestId, err: error }, error.code);
+  if (level !== 'silent' && !isToldAlready(error)) logger[level]({ requestId, err: error }, error.code);
+}
+
+/** Why a database is away was told when that was found out; the requests that it refuses meanwhile have lines of their own. */
+function isToldAlready({ code, cause }: AppError): boolean {
+  return code === 'STORE_UNAVAILABLE' && cause === undefined;
 }
 
 /** Answers whatever was thrown. */

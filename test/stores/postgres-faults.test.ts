@@ -121,7 +121,11 @@ test.each(outages)(
     const { service, client } = proxied;
     await begin(proxied);
     const first = await measure(service, sendSteadily(client, ANSWER_MS / 1000));
+    const errors = (): number => service.stdout().split('"msg":"STORE_UNAVAILABLE"').length;
+    const told = errors();
     const later = await measure(service, sendSteadily(client, GONE_SECONDS));
+    // Why is known by now, and is not told for every request.
+    expect(errors()).toBe(told);
     console.info(`${name}, at first ${describeTimes(first.times)}; then ${describeTimes(later.times)}`);
     expect([...first.outcomes, ...later.outcomes]).toEqual(['refused', 'refused']);
     expect(quantile(first.times, 1)).toBeLessThan(ANSWER_MS + SLACK_MS);

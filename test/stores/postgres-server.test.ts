@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openStore } from '../../src/stores/open-store.ts';
+import { openSource, openStore } from '../../src/stores/open-store.ts';
 import { createMessage } from '../../src/messages/message.ts';
+import { expectWithin } from '../support/expect-within.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
 import { startFollower, startPostgres, usePostgres } from '../support/postgres.ts';
 import { startService } from '../support/service.ts';
+import { readStored, store } from '../support/stored.ts';
 
 const postgres = usePostgres({ shared_preload_libraries: 'pg_stat_statements' });
 
@@ -105,5 +107,68 @@ test('a server that has no room for one connection more is not taken for down: t
   );
   expect(new Set(atOnce)).toEqual(new Set([404, 503]));
   for (let index = 0; index < 50; index++) expect(await lookUp(index)).toBe(404);
+  expect((await client.get('/health/ready')).status).toBe(200);
   expect(log()).not.toContain('is down');
+});
+
+test.each([
+  ['read-only', 'ALTER DATABASE $ SET default_transaction_read_only = on'],
+  ['without its row of the list', 'DELETE FROM message_list'],
+  ['without its tables', 'DROP TABLE message'],
+])('a database %s: alive, but not ready', async (_, statement) => {
+  const url = await postgres().createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  const { client } = await startService({ env: { DATABASE_URL: url } });
+  expect((await client.get('/health/ready')).status).toBe(200);
+  await postgres().psqlOn(name, statement.replace('$', name));
+  await expectWithin(5000, async () => (await client.get('/health/ready')).status === 503);
+  expect((await client.get('/health')).status).toBe(200);
+});
+
+test('messages without their list, as a restore of the data alone leaves them, are no shorter list; a start restores it', async () => {
+  const url = await postgres().createDatabase();
+  const name = new URL(url).pathname.slice(1);
+  const location = { kind: 'postgres', url } as const;
+  const messages = ['a', 'b', 'c'].map((text) => createMessage(text, 100, 0));
+  await store(url, messages.slice(0, 2));
+  for (const statement of ['UPDATE message_list SET last_seq = 1', 'DELETE FROM message_list']) {
+    await postgres().psqlOn(name, statement);
+    await expect(openSource(location)).rejects.toThrow('its list lacks messages');
+    await store(url, messages.slice(2));
+    expect(await readStored(url)).toEqual(messages);
+  }
+});
+
+test.each(['fsync', 'synchronous_commit'])(
+  '%s that is turned off under the service: nothing more is acknowledged',
+  async (name) => {
+    const { client } = await startService({ env: { DATABASE_URL: await postgres().createDatabase() } });
+    const post = async (message: string): Promise<number> =>
+      (await client.post('/messages', JSON.stringify({ message }))).status;
+    expect(await post('before')).toBe(201);
+    try {
+      await postgres().configure({ [name]: 'off' });
+      let index = 0;
+      await expectWithin(5000, async () => (await post(`${index++}`)) === 503);
+      for (let after = 0; after < 10; after++) expect(await post(`after ${after}`)).toBe(503);
+    } finally {
+      await postgres().configure({ [name]: 'on' });
+    }
+    await expectWithin(5000, async () => (await post('again')) === 201);
+  },
+);
+
+test('a follower that has no messages is said to be down, and is left alone', async () => {
+  const unrelated = await postgres().createDatabase();
+  const { client, log } = await startService({
+    env: {
+      DATABASE_URL: await postgres().createDatabase(),
+      READ_DATABASE_URLS: unrelated,
+      MESSAGE_CACHE_BYTES: '0',
+    },
+  });
+  await client.post('/messages', '{"message":"foo"}');
+  const { sha } = createMessage('foo', 100, 0);
+  for (let index = 0; index < 20; index++) expect((await client.get(`/messages/${sha}`)).status).toBe(200);
+  await expectWithin(5000, () => log().includes('it shows no messages: relation'));
 });

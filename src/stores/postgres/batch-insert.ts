@@ -1,6 +1,7 @@
 import type { Sha, StoredMessage } from '../../messages/message.ts';
 import type { BatchOutcome } from '../group-commit.ts';
 import { encodeByteaArray } from './bytea-array.ts';
+import { UnfitServerError } from './postgres-error.ts';
 import { toKey } from './rows.ts';
 import type { Server, Statement } from './server.ts';
 
@@ -31,7 +32,8 @@ const INSERT: Statement = {
     INSERT INTO message (seq, sha, created_at, content)
     SELECT list.seq + nth, sha, created_at, content FROM list, fresh
     ON CONFLICT (sha) DO NOTHING
-    RETURNING encode(sha, 'hex')`,
+    RETURNING encode(sha, 'hex'), (
+      SELECT 'off' IN (current_setting('fsync', true), current_setting('synchronous_commit', true)))`,
 };
 
 /**
@@ -48,11 +50,13 @@ export async function insertBatch(
   const firsts = new Map<Sha, StoredMessage>();
   for (const message of messages) if (!firsts.has(message.sha)) firsts.set(message.sha, message);
   const distinct = [...firsts.values()];
-  const rows = await server.query<[Sha]>(INSERT, [
+  const rows = await server.query<[Sha, boolean | null]>(INSERT, [
     encodeByteaArray(distinct.map(({ sha }) => toKey(sha))),
     distinct.map(({ createdAt }) => createdAt),
     encodeByteaArray(distinct.map(({ text }) => Buffer.from(text))),
   ]);
+  // It was turned off while the connection was open: what it stores may be lost, so nothing is acknowledged.
+  if (rows[0]?.[1] === true) throw new UnfitServerError('the server has fsync or synchronous_commit off');
   const added = new Set(rows.map(([sha]) => sha));
   const known = distinct.map(({ sha }) => sha).filter((sha) => !added.has(sha));
   return outcomeOf(messages, added, known.length > 0 ? await find(known) : new Map());

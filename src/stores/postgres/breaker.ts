@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isServerFailure, toStoreError } from './postgres-error.ts';
+import { AppError } from '../../errors.ts';
+import { isServerFailure } from './postgres-error.ts';
 
 /** Between two probes; spread, so that many instances do not all knock at once when a server comes back. */
 const PROBE_MS = { least: 200, most: 400 } as const;
@@ -32,9 +33,10 @@ export class Breaker {
     return this.#failure !== undefined;
   }
 
-  /** @throws AppError with what the last probe said, while the server is known to be down, else what the operation throws. */
+  /** @throws AppError STORE_UNAVAILABLE at once while the server is known to be down, else what the operation throws. */
   async run<Result>(operation: () => Promise<Result>): Promise<Result> {
-    if (this.#failure) throw toStoreError(this.#failure);
+    // Without a cause: it has been told once, not for every request.
+    if (this.#failure) throw new AppError('STORE_UNAVAILABLE');
     try {
       return await operation();
     } catch (error) {

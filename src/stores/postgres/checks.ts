@@ -1,8 +1,15 @@
-import { UnfitServerError } from './postgres-error.ts';
+import pg from 'pg';
+import { describe, UnfitServerError } from './postgres-error.ts';
 import type { Queryable } from './server.ts';
 
 /** Settings that a database which only speaks PostgreSQL's protocol may not have, and then has no say in. */
 const STATE = `SELECT pg_is_in_recovery(), current_setting('fsync', true), current_setting('synchronous_commit', true)`;
+
+const WRITABLE = `
+  SELECT current_setting('transaction_read_only', true),
+    has_table_privilege('message', 'SELECT') AND has_table_privilege('message', 'INSERT') AND
+    has_table_privilege('message_list', 'SELECT') AND has_table_privilege('message_list', 'UPDATE'),
+    (SELECT count(*) FROM message_list)`;
 
 /**
  * Whether a server may be written to, and keeps what it acknowledges.
@@ -18,7 +25,21 @@ export async function assertPrimary(client: Queryable): Promise<void> {
   }
 }
 
-/** Whether a server has messages to read. */
+/** Whether a primary would take a message. @throws Error that says why not. */
+export async function assertWritable(client: Queryable): Promise<void> {
+  const { rows } = await client.query({ text: WRITABLE, rowMode: 'array' });
+  const [isReadOnly, isAllowed, lists] = rows[0] as [string | null, boolean, string];
+  if (isReadOnly === 'on') throw new UnfitServerError('the database is read-only: default_transaction_read_only is on');
+  if (!isAllowed) throw new UnfitServerError('the role may not write to the tables message and message_list');
+  if (lists !== '1')
+    throw new UnfitServerError('message_list has lost its row; the next start of the service restores it');
+}
+
+/** Whether a server has messages to read. @throws UnfitServerError when it refuses. */
 export async function assertReadable(client: Queryable): Promise<void> {
-  await client.query({ text: 'SELECT FROM message LIMIT 1', rowMode: 'array' });
+  try {
+    await client.query({ text: 'SELECT FROM message LIMIT 1', rowMode: 'array' });
+  } catch (error) {
+    throw error instanceof pg.DatabaseError ? new UnfitServerError(`it shows no messages: ${describe(error)}`) : error;
+  }
 }

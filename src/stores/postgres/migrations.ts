@@ -21,6 +21,15 @@ const migrations: readonly string[] = [
    INSERT INTO message_list (last_seq) VALUES (0)`,
 ];
 
+/** Both in one snapshot, in which no message has a number above the list's. */
+const IS_LIST_WHOLE = `
+  SELECT coalesce((SELECT last_seq FROM message_list) >= (SELECT coalesce(max(seq), 0) FROM message), false) AS whole`;
+
+/** Only ever upwards, so that a number which somebody else has just given is not given twice. */
+const RESTORE_LIST = `
+  INSERT INTO message_list (last_seq) SELECT coalesce(max(seq), 0) FROM message
+  ON CONFLICT (only_row) DO UPDATE SET last_seq = greatest(message_list.last_seq, excluded.last_seq)`;
+
 /** Any number, the same for all instances: whoever has it in a transaction migrates, and the others wait. */
 const ADVISORY_LOCK = 7_243_921_055;
 
@@ -40,14 +49,19 @@ export async function migrate(url: string): Promise<void> {
     await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
     const version = await readVersion(client);
     if (version < migrations.length) await apply(client, version);
+    if (!(await isListWhole(client))) await client.query(RESTORE_LIST);
     await client.query('COMMIT');
   });
 }
 
 /** @throws Error when the schema is not exactly the one that this program reads, or what the server refuses. */
 export async function assertCurrent(url: string): Promise<void> {
-  const version = await withClient(url, readVersion);
-  if (version < migrations.length) throw new Error('its schema is not up to date: start the service with it once');
+  await withClient(url, async (client) => {
+    const version = await readVersion(client);
+    if (version < migrations.length) throw new Error('its schema is not up to date: start the service with it once');
+    if (!(await isListWhole(client)))
+      throw new Error('its list lacks messages that it has: start the service with it once');
+  });
 }
 
 /** A start may take its time, which a request may not. */
@@ -82,6 +96,12 @@ async function readVersion(client: pg.Client): Promise<number> {
     );
   }
   return version;
+}
+
+/** Not where somebody restored the messages alone, say, which must not look like a shorter list. */
+async function isListWhole(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ whole: boolean }>(IS_LIST_WHOLE);
+  return rows[0]?.whole === true;
 }
 
 async function apply(client: pg.Client, version: number): Promise<void> {

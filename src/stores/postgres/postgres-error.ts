@@ -38,6 +38,11 @@ export function isServerFailure(error: unknown): boolean {
   return error instanceof pg.DatabaseError ? UNFIT_SERVER.test(error.code ?? '') : true;
 }
 
+/** Whether a server has no room for one connection more. */
+export function isRefusedForRoom(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '53300';
+}
+
 /** In words for an operator; never with a value of a statement, which classes 22 and 23 quote. */
 export function describe(error: Error): string {
   const { code, message } = error as NodeJS.ErrnoException;

@@ -11,7 +11,7 @@ import type {
 import { GroupCommit } from '../group-commit.ts';
 import { insertBatch } from './batch-insert.ts';
 import { encodeByteaArray } from './bytea-array.ts';
-import { assertPrimary, assertReadable } from './checks.ts';
+import { assertPrimary, assertReadable, assertWritable } from './checks.ts';
 import { Followers } from './followers.ts';
 import { assertCurrent, migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
@@ -138,7 +138,7 @@ class PostgresStore implements MessageStore {
   }
 
   ping(): Promise<void> {
-    return inTime(this.#primary.ping());
+    return inTime(this.#primary.ping(assertWritable));
   }
 
   async stats(): Promise<StoreStats> {
@@ -172,7 +172,8 @@ class PostgresStore implements MessageStore {
 
   async #readLastSeq(): Promise<number> {
     const [row] = await this.#primary.query<[Digits]>(LAST_SEQ, []);
-    return Number(row?.[0]);
+    if (!row) throw new Error('message_list has lost its row; the next start of the service restores it');
+    return Number(row[0]);
   }
 }
 

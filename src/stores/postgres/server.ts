@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Breaker } from './breaker.ts';
-import { describe, PoolExhaustedError } from './postgres-error.ts';
+import { describe, isRefusedForRoom, PoolExhaustedError } from './postgres-error.ts';
 
 /** A statement that a connection prepares once, under its name. */
 export interface Statement {
@@ -104,10 +104,15 @@ export class Server {
     });
   }
 
-  /** For any number of callers at the cost of one. @throws what keeps the server from doing its part. */
-  ping(): Promise<void> {
+  /**
+   * For any number of callers at the cost of one.
+   *
+   * @param assertReady what is asked besides what makes a server fit.
+   * @throws what keeps the server from doing its part.
+   */
+  ping(assertReady: (client: Queryable) => Promise<void>): Promise<void> {
     this.#ping ??= this.#breaker
-      .run(() => this.#probe(PING_MS))
+      .run(() => this.#ask(assertReady))
       .finally(() => setTimeout(() => (this.#ping = undefined), PING_HOLD_MS).unref());
     return this.#ping;
   }
@@ -117,8 +122,18 @@ export class Server {
     await this.#pool.end();
   }
 
+  async #ask(assertReady: (client: Queryable) => Promise<void>): Promise<void> {
+    try {
+      await this.#probe(PING_MS, assertReady);
+    } catch (error) {
+      // No room for one connection more is no trouble to whoever has some.
+      if (!isRefusedForRoom(error)) throw error;
+      await assertReady(this.#pool);
+    }
+  }
+
   /** On a connection of its own: those of the pool may all be waiting for a server that is gone. */
-  async #probe(limitMs: number): Promise<void> {
+  async #probe(limitMs: number, assertMore?: (client: Queryable) => Promise<void>): Promise<void> {
     const { url, check } = this.#options;
     const client = new pg.Client({
       connectionString: url,
@@ -131,6 +146,7 @@ export class Server {
     try {
       await client.connect();
       await check(client);
+      await assertMore?.(client);
     } finally {
       void client.end().catch(() => undefined);
     }
