@@ -60,6 +60,8 @@ async function run(): Promise<void> {
   try {
     const config = parseConfig(process.env);
     const logger = createLogger(config.logLevel);
+    // Also while it starts, when there is nothing to be loaded again yet.
+    onHangup(() => undefined);
     const serve = config.workers > 1 && cluster.isPrimary ? serveWithWorkers : serveAlone;
     await serve(config, logger, untilTold(logger));
   } catch (error) {
@@ -90,7 +92,7 @@ function untilTold(logger: Logger): Promise<NodeJS.Signals> {
 }
 
 /** SIGHUP, except at a terminal: there it says that the terminal is closed, and ends the process. */
-function onHangup(act: () => Promise<void>): void {
+function onHangup(act: () => unknown): void {
   if (!isatty(STDIN)) process.on('SIGHUP', () => void act());
 }
 

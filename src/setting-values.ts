@@ -34,8 +34,8 @@ export function parsePath(text: string): string {
 export function parseDatabaseUrl(text: string): StoreLocation {
   if (text === 'memory:') return { kind: 'memory' };
   const path = /^file:(?:\/\/(?=\/))?([^\0?#]+)$/.exec(text)?.[1];
-  // SQLite would take the name :memory: for a database without a file.
-  if (path !== undefined && !path.startsWith('//') && path !== ':memory:') return { kind: 'sqlite', path };
+  // What SQLite itself would take for something else than a path: a database without a file, and a URL.
+  if (path !== undefined && !/^(\/\/|:memory:$|file:)/.test(path)) return { kind: 'sqlite', path };
   if (isPostgresUrl(text)) return { kind: 'postgres', url: text };
   throw new Error('file:PATH, memory: or postgres://USER@HOST/NAME');
 }

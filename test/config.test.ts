@@ -71,7 +71,18 @@ test.each([
   ['METRICS_HOST', ['', 'a b', 'https://x']],
   [
     'DATABASE_URL',
-    ['', 'file:', 'messages.db', 'memory', 'memory:x', 'file::memory:', 'mysql://x', 'file://host/x', 'file:x?mode=ro'],
+    [
+      '',
+      'file:',
+      'messages.db',
+      'memory',
+      'memory:x',
+      'file::memory:',
+      'file:file:x',
+      'mysql://x',
+      'file://host/x',
+      'file:x?mode=ro',
+    ],
   ],
   [
     'DATABASE_URL',

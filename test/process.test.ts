@@ -120,6 +120,17 @@ test('SIGTERM during the start ends it cleanly', async () => {
   expect(service.stderr()).toBe('');
 });
 
+test('SIGHUP during the start, as of a renewal that has just restarted it, does not end it', async () => {
+  const certificate = await createTestCertificate();
+  const service = spawnService({ env: settingsFor(certificate, { DATABASE_URL: 'memory:' }) });
+  for (let sent = 0; sent < 50; sent++) {
+    await sleep(20);
+    // Before its own first line, Node's way with the signal is that of the system.
+    if (sent > 10) service.child.kill('SIGHUP');
+  }
+  await expect(service.url).resolves.toMatch(/^https:/);
+});
+
 test('wrong settings: all faults on stderr, 78, and nothing is made or opened', async () => {
   const folder = temporaryFolder();
   const { exited, stderr, stdout } = spawnService({

@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../config.ts';
 import { backup } from './backup.ts';
@@ -34,7 +33,7 @@ export async function runCommand([name = '', ...args]: readonly string[], contex
   const { help, positionals } = parse(name, args);
   if (!help && positionals.length !== command.parameters.length) throw usageError(`usage: ${usageOf(name, command)}`);
   try {
-    const written = watchOutput(context.stdout);
+    const written = watchOutput(context);
     if (help) context.stdout.write(`Usage: ${usageOf(name, command)}\n\n${command.description}\n${EXIT_CODES}`);
     else await command.run(positionals, context);
     await written();
@@ -49,9 +48,11 @@ export async function runCommand([name = '', ...args]: readonly string[], contex
  *
  * @returns to be called at the end; rejects if something could not be written.
  */
-function watchOutput(stdout: Writable): () => Promise<void> {
+function watchOutput({ stdout, stderr }: CommandContext): () => Promise<void> {
   let failure: Error | undefined;
   stdout.on('error', (error) => (failure ??= error));
+  // What it shows of the progress is not worth the work itself.
+  stderr.on('error', () => undefined);
   return async () => {
     await new Promise((resolve) => stdout.write('', resolve));
     if (failure) throw new CommandError(`stdout could not be written: ${failure.message}`);

@@ -44,8 +44,8 @@ const options = {
   maxHeaderSize: 16 * 1024,
 } as const;
 
-/** A peer that neither reads nor writes for this long is gone. */
-const SOCKET_TIMEOUT_MS = 60_000;
+/** A peer that neither reads nor writes is gone after this, or twice this: Node waits once more for what it has just sent. */
+const SOCKET_TIMEOUT_MS = 30_000;
 const MAX_HEADERS = 100;
 
 export interface ListenerOptions {

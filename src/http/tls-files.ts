@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { hasDefaultTlsFiles, type Config } from '../config.ts';
 import {
@@ -67,6 +67,8 @@ function readTlsFiles(certFile: string, keyFile: string): TlsFiles {
 
 function read(variable: string, file: string): string {
   try {
+    // Reading a pipe would wait for somebody to write to it.
+    if (!statSync(file).isFile()) throw new Error('it is no file');
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new Error(`${variable} (${file}) cannot be read: ${(error as Error).message}`, { cause: error });

@@ -69,6 +69,9 @@ export class WatchedTls extends ServedTls {
     try {
       const files = await reloadTlsFiles(config, now());
       if (files.cert === this.current.cert && files.key === this.current.key) return;
+      if (hasExpired(files, now()) && !hasExpired(this.current, now())) {
+        throw new Error(`TLS_CERT_FILE (${config.tlsCertFile}) has expired`);
+      }
       this.replace(files);
       const state = { files, config, now: now() };
       logger.info({ certificate: describeCertificate(state) }, 'the certificate has been replaced');
@@ -85,6 +88,10 @@ export class WatchedTls extends ServedTls {
     const isDue = isDueForRenewal(this.current, config, now());
     return [...files, isDue && daysLeft(this.current.certificate, now())].join();
   }
+}
+
+function hasExpired({ certificate }: TlsFiles, now: number): boolean {
+  return daysLeft(certificate, now) < 0;
 }
 
 async function fingerprintOf(file: string): Promise<string> {

@@ -25,8 +25,11 @@ export function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
+/** Of the databases. */
+const SAFE_CODES: readonly unknown[] = ['ERR_SQLITE_ERROR', 'ERR_POSTGRES', 'ERR_DATABASE_FILE'];
+
 /** Our own sentences, and those of the databases and the operating system, which name files and results but no values. */
 function hasSafeMessage(error: Error, code: unknown): boolean {
-  if (error instanceof AppError || code === 'ERR_SQLITE_ERROR' || code === 'ERR_POSTGRES') return true;
+  if (error instanceof AppError || SAFE_CODES.includes(code)) return true;
   return 'errno' in error && 'syscall' in error;
 }

@@ -140,6 +140,20 @@ test('a folder that cannot be synced, so that a log in it may vanish: the start 
   expect(service.stderr()).toBe('hashpost: the database x.db cannot be used: EIO: i/o error, fsync\n');
 });
 
+test.each([
+  ['moved away', 'mv x.db moved'],
+  ['replaced', 'cp x.db new && mv new x.db'],
+])('a file that is %s under the service: nothing more is acknowledged, and the end says why', async (_, command) => {
+  const place = await prepare();
+  const service = spawnService(place);
+  const client = new Client(await service.url, place.ca);
+  expect((await post(client, 'before')).status).toBe(201);
+  execFileSync('sh', ['-c', command], { cwd: place.cwd });
+  expect(await post(client, 'after')).toMatchObject({ status: 503, json: { code: 'STORE_UNAVAILABLE' } });
+  expect(await service.exited).toBe(1);
+  expect(service.stdout()).toContain('the database file was moved or replaced while it was in use');
+});
+
 /** Posts until an answer has the status; resolves with the digests acknowledged on the way. */
 async function postUntil(client: Client, status: number, prefix: string): Promise<string[]> {
   const acknowledged: string[] = [];

@@ -1,5 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
@@ -7,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/observability/logger.ts';
+import { expectWithin } from '../support/expect-within.ts';
 import { dispose, disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { spawnService, type ServiceProcess } from '../support/process.ts';
 import { createTestCertificate, settingsFor, type TestCertificate } from '../support/service.ts';
@@ -97,14 +108,6 @@ function fingerprintOf(certificate: string | Buffer): string {
   return new X509Certificate(certificate).fingerprint256;
 }
 
-async function expectWithin(limitMs: number, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const begun = performance.now();
-  while (!(await isTrue())) {
-    if (performance.now() - begun > limitMs) throw new Error(`not within ${limitMs} ms`);
-    await sleep(20);
-  }
-}
-
 /** Connects and asks again and again; each handshake is a full one. @returns how many connections there were. */
 async function visitUntil(stop: AbortSignal, site: Site): Promise<number> {
   for (let visits = 0; ; visits++) {
@@ -162,6 +165,20 @@ test('what cannot be used changes nothing and is told once, by setting and file;
   site.replaceFiles(next);
   await site.waitUntilShown(next.ca);
   expect(site.count('cannot be used')).toBe(1);
+});
+
+test.each<[string, string, (site: Site) => unknown]>([
+  ['a pipe', 'it is no file', ({ files }) => execFileSync('mkfifo', [files.certFile])],
+  ['a folder', 'it is no file', ({ files }) => mkdirSync(files.certFile)],
+  ['one that has expired', 'has expired', async (site) => site.replaceFiles(await createTestCertificate(0))],
+])('%s in the place of the certificate changes nothing, and holds nothing up', async (_, complaint, put) => {
+  const site = await Site.start(1);
+  unlinkSync(site.files.certFile);
+  await put(site);
+  await expectWithin(LIMIT_MS, () => site.count(complaint) === 1);
+  expect(await site.shown()).toBe(fingerprintOf(site.files.ca));
+  site.service.child.kill('SIGTERM');
+  expect(await site.service.exited).toBe(0);
 });
 
 test('a worker that is replaced while the files cannot be used has the certificate that is shown', async () => {

@@ -27,6 +27,9 @@ export interface MetricsServerOptions {
   readonly collect: () => Promise<readonly ProcessReport[]>;
 }
 
+/** `connectionsCheckingInterval` is how often the others are looked at. */
+const options = { requestTimeout: 5000, headersTimeout: 5000, connectionsCheckingInterval: 1000 } as const;
+
 /** Serves `/metrics` and `/callers` on a port of their own, in plain HTTP, to whoever can reach it. */
 export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
@@ -37,7 +40,7 @@ export class MetricsServer implements AsyncDisposable {
   private constructor({ collect, logger }: MetricsServerOptions) {
     this.#collect = collect;
     this.#logger = logger;
-    this.#server = createServer({ requestTimeout: 5000, headersTimeout: 5000 }, (req, res) => {
+    this.#server = createServer(options, (req, res) => {
       this.#answer(req, res).catch((error: unknown) => {
         this.#logger.error({ err: error }, 'metrics cannot be collected');
         sendText(res, 500, 'metrics cannot be collected\n');
