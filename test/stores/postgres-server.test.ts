@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSource, openStore } from '../../src/stores/open-store.ts';
-import { createMessage } from '../../src/messages/message.ts';
+import { createMessage, type StoredMessage } from '../../src/messages/message.ts';
 import { expectWithin } from '../support/expect-within.ts';
 import { disposeLeftovers } from '../support/leftovers.ts';
 import { startFollower, startPostgres, usePostgres } from '../support/postgres.ts';
@@ -157,6 +157,17 @@ test.each(['fsync', 'synchronous_commit'])(
     await expectWithin(5000, async () => (await post('again')) === 201);
   },
 );
+
+test('a follower of another store is said to be down, and shows nothing', async () => {
+  const [mine, other] = [await postgres().createDatabase(), await postgres().createDatabase()];
+  const [foo, bar] = ['foo', 'bar'].map((text) => createMessage(text, 100, 0)) as [StoredMessage, StoredMessage];
+  await store(mine, [foo]);
+  await store(other, [bar]);
+  const { client, log } = await startService({ env: { DATABASE_URL: mine, READ_DATABASE_URLS: other } });
+  expect((await client.get(`/messages/${bar.sha}`)).status).toBe(404);
+  expect((await client.get(`/messages/${foo.sha}`)).status).toBe(200);
+  await expectWithin(5000, () => log().includes('it has the messages of another store'));
+});
 
 test('a follower that has no messages is said to be down, and is left alone', async () => {
   const unrelated = await postgres().createDatabase();

@@ -1,9 +1,12 @@
 import pg from 'pg';
 import { describe, UnfitServerError } from './postgres-error.ts';
-import type { Queryable } from './server.ts';
+import type { Queryable, Server, Statement } from './server.ts';
 
 /** Settings that a database which only speaks PostgreSQL's protocol may not have, and then has no say in. */
 const STATE = `SELECT pg_is_in_recovery(), current_setting('fsync', true), current_setting('synchronous_commit', true)`;
+
+/** The sha of the first message, hexadecimal. */
+const FIRST: Statement = { name: 'first', text: `SELECT encode(sha, 'hex') FROM message ORDER BY seq LIMIT 1` };
 
 const WRITABLE = `
   SELECT current_setting('transaction_read_only', true),
@@ -35,10 +38,30 @@ export async function assertWritable(client: Queryable): Promise<void> {
     throw new UnfitServerError('message_list has lost its row; the next start of the service restores it');
 }
 
-/** Whether a server has messages to read. @throws UnfitServerError when it refuses. */
-export async function assertReadable(client: Queryable): Promise<void> {
+/**
+ * Whether a server is a follower of the primary: whether it has messages, and the first of them is the primary's. That
+ * one never changes, and of two stores it is not the same.
+ *
+ * @param readFirst see `createReadFirst`.
+ * @throws UnfitServerError
+ */
+export async function assertFollows(client: Queryable, readFirst: () => Promise<string | undefined>): Promise<void> {
+  const found = await readFirstOf(client);
+  if (found === undefined) return;
+  const expected = await readFirst();
+  if (expected !== undefined && expected !== found) throw new UnfitServerError('it has the messages of another store');
+}
+
+/** Reads the first message of the primary until there is one; nothing is known of it while the primary does not answer. */
+export function createReadFirst(primary: Server): () => Promise<string | undefined> {
+  let first: string | undefined;
+  return async () => (first ??= (await primary.query<[string]>(FIRST, []).catch(() => []))[0]?.[0]);
+}
+
+async function readFirstOf(client: Queryable): Promise<string | undefined> {
   try {
-    await client.query({ text: 'SELECT FROM message LIMIT 1', rowMode: 'array' });
+    const { rows } = await client.query({ text: FIRST.text, rowMode: 'array' });
+    return (rows[0] as [string] | undefined)?.[0];
   } catch (error) {
     throw error instanceof pg.DatabaseError ? new UnfitServerError(`it shows no messages: ${describe(error)}`) : error;
   }

@@ -11,13 +11,13 @@ import type {
 import { GroupCommit } from '../group-commit.ts';
 import { insertBatch } from './batch-insert.ts';
 import { encodeByteaArray } from './bytea-array.ts';
-import { assertPrimary, assertReadable, assertWritable } from './checks.ts';
+import { assertFollows, assertPrimary, assertWritable, createReadFirst } from './checks.ts';
 import { Followers } from './followers.ts';
 import { assertCurrent, migrate } from './migrations.ts';
 import { PageReader } from './page-reader.ts';
 import { describe, toStoreError } from './postgres-error.ts';
 import { MESSAGE_COLUMNS, toKey, toStoredMessage, type Digits, type MessageRow } from './rows.ts';
-import { Server, type ServerChange, type ServerOptions, type Statement } from './server.ts';
+import { Server, type Queryable, type ServerChange, type ServerOptions, type Statement } from './server.ts';
 
 export interface PostgresLocation {
   readonly url: string;
@@ -72,9 +72,9 @@ async function open(
     await using opened = new AsyncDisposableStack();
     const connect = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
     const primary = connect({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary, onChange });
-    const readers = followers.map((follower) =>
-      connect({ url: follower, poolSize, ...FOLLOWER_WAITS, check: assertReadable, onChange }),
-    );
+    const readFirst = createReadFirst(primary);
+    const check = (client: Queryable): Promise<void> => assertFollows(client, readFirst);
+    const readers = followers.map((url) => connect({ url, poolSize, ...FOLLOWER_WAITS, check, onChange }));
     return new PostgresStore(primary, new Followers(readers), opened.move());
   } catch (error) {
     throw new Error(describe(error as Error), { cause: error });
