@@ -16,14 +16,14 @@ const STOP_LIMIT_MS = 10_000;
 /** The file descriptor: `process.stdin` would begin to read it. */
 const STDIN = 0;
 
+// What cannot be said there must not end what it is about.
+process.stderr.on('error', () => undefined);
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const [argument] = process.argv.slice(2);
 if (major < 24 || (major === 24 && minor < 15)) {
   // What is imported further down needs node:sqlite, which older versions do not have.
-  fail(
-    `Node.js 24.15 or newer is needed, this is ${process.version}; npm start and node_modules/.bin/node are the right one`,
-    1,
-  );
+  fail(`Node.js 24.15 or newer is needed, this is ${process.version}; use npm start or node_modules/.bin/node`, 1);
 } else if (argument === '--help' || argument === '-h') {
   process.stdout.write(await help());
 } else if (argument !== undefined) {
@@ -83,11 +83,13 @@ function untilTold(logger: Logger): Promise<NodeJS.Signals> {
     logger.fatal({ err: error }, 'uncaught exception');
     told.reject(new Error('stopped after an uncaught exception, see the log'));
   });
-  const log = (signal: NodeJS.Signals): void => {
-    logger.info({ signal }, 'stopping');
-  };
-  // It may reject while the service still starts, before anybody waits for it.
-  told.promise.then(log, () => undefined);
+  told.promise.then(
+    (signal) => {
+      logger.info({ signal }, 'stopping');
+    },
+    // It may reject while the service still starts, before anybody waits for it.
+    () => undefined,
+  );
   return told.promise;
 }
 

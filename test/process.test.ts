@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.ts';
+import { expectWithin } from './support/expect-within.ts';
 import { disposeLeftovers, temporaryFolder } from './support/leftovers.ts';
 import { spawnService, type ProcessOptions, type ServiceProcess } from './support/process.ts';
 import { createTestCertificate, settingsFor } from './support/service.ts';
@@ -123,10 +124,15 @@ test('SIGTERM during the start ends it cleanly', async () => {
 test('SIGHUP during the start, as of a renewal that has just restarted it, does not end it', async () => {
   const certificate = await createTestCertificate();
   const service = spawnService({ env: settingsFor(certificate, { DATABASE_URL: 'memory:' }) });
-  for (let sent = 0; sent < 50; sent++) {
-    await sleep(20);
-    // Before its own first line, Node's way with the signal is that of the system.
-    if (sent > 10) service.child.kill('SIGHUP');
+  // Before its own first lines, Node's way with the signal is that of the system.
+  const isCaught = (): boolean => {
+    const [, mask = ''] = /^SigCgt:\t(\w+)$/m.exec(readFileSync(`/proc/${service.child.pid}/status`, 'utf8')) ?? [];
+    return (BigInt(`0x${mask}`) & 1n) === 1n;
+  };
+  await expectWithin(20_000, isCaught);
+  for (let sent = 0; sent < 100; sent++) {
+    service.child.kill('SIGHUP');
+    await sleep(5);
   }
   await expect(service.url).resolves.toMatch(/^https:/);
 });

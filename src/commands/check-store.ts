@@ -15,7 +15,7 @@ export async function checkStore(location: StoreLocation, context: CommandContex
   try {
     await using opened = new AsyncDisposableStack();
     const source = opened.adopt(await openSource(location), (store) => store.close());
-    // Only now: before, signals would be heard late, and end the process as they do.
+    // Not earlier: while SQLite looks at the structure no signal is heard, so until here one should simply end the process.
     await check.run(source, context.listenForStop());
   } catch (error) {
     // Whatever fails in a file with faults, fails because of them.

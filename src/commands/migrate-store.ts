@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import { openSource, openStore, type StoreLocation } from '../stores/open-store.ts';
+import { identify } from '../stores/sqlite/connection.ts';
 import { CommandError, usageError, type Command } from './command.ts';
 import { readListState } from './list-digest.ts';
 import { Progress } from './progress.ts';
@@ -51,6 +51,6 @@ order (see "hashpost verify --help"), which is read from <to> at the end and is 
 /** Whether they are one file, however it is written or linked. */
 function areSameFile(one: StoreLocation, other: StoreLocation): boolean {
   if (one.kind !== 'sqlite' || other.kind !== 'sqlite') return false;
-  const [a, b] = [one.path, other.path].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
-  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
+  const file = identify(one.path);
+  return file !== undefined && file === identify(other.path);
 }

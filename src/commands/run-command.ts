@@ -48,11 +48,9 @@ export async function runCommand([name = '', ...args]: readonly string[], contex
  *
  * @returns to be called at the end; rejects if something could not be written.
  */
-function watchOutput({ stdout, stderr }: CommandContext): () => Promise<void> {
+function watchOutput({ stdout }: CommandContext): () => Promise<void> {
   let failure: Error | undefined;
   stdout.on('error', (error) => (failure ??= error));
-  // What it shows of the progress is not worth the work itself.
-  stderr.on('error', () => undefined);
   return async () => {
     await new Promise((resolve) => stdout.write('', resolve));
     if (failure) throw new CommandError(`stdout could not be written: ${failure.message}`);

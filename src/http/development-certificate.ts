@@ -49,6 +49,7 @@ export async function createDevelopmentCertificate(certFile: string, keyFile: st
     },
   );
   // Of several processes that start together, the one that has made the key makes the certificate.
+  // The last line has an end, so that several can be put into one file by `cat`.
   if (createFile(keyFile, key, 0o600)) replaceFile(certFile, cert.trimEnd() + '\n', 0o644);
 }
 

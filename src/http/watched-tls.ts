@@ -8,9 +8,10 @@ import { isDueForRenewal, loadTlsFiles, reloadTlsFiles, type TlsFiles } from './
 
 /**
  * Polled and not watched: systems tell of changes in ways that differ, and of a change behind a symbolic link (how
- * Kubernetes replaces a secret) or on a network not at all.
+ * Kubernetes replaces a secret) or on a network not at all. Longer than nginx in front takes to trust a new certificate,
+ * see deploy/nginx/reload-on-change.sh.
  */
-const POLL_MS = 1000;
+const POLL_MS = 2000;
 
 export interface WatchedTlsOptions {
   readonly config: Config;

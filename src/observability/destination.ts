@@ -8,15 +8,17 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const WRITE_BYTES = 32 * 1024;
 const MAX_DELAY_MS = 100;
 
-/** Where the process has to wait for the reader, at its exit and at fatal lines; each retry is 100 ms. */
+/** Where the process waits for the reader, at its exit and at fatal lines; each retry is 100 ms. */
 const MAX_RETRIES = 10;
 
 /**
  * Stdout, written outside of the requests. What cannot be written holds up neither them nor the exit: it is tried again
  * with the next lines, and stderr is told when it begins and how many lines were lost when it is over.
+ *
+ * The stream is a newer sonic-boom than that of pino, which at the exit tries for ever where the disk is full.
  */
 export function createStdout(): DestinationStream {
-  let retries = 0;
+  let retriesLeft = Infinity;
   let isFailing = false;
   let dropped = 0;
   const stdout = new sonicBoom.SonicBoom({
@@ -26,25 +28,33 @@ export function createStdout(): DestinationStream {
     maxWrite: 2 * WRITE_BYTES,
     periodicFlush: MAX_DELAY_MS,
     maxLength: MAX_WAITING_BYTES,
-    retryEAGAIN: () => ++retries <= MAX_RETRIES,
+    retryEAGAIN: () => retriesLeft-- > 0,
   });
-  stdout.on('error', ({ message }: Error) => {
+
+  function complain({ message }: Error): void {
     if (!isFailing) process.stderr.write(`hashpost: the log cannot be written: ${message}\n`);
     isFailing = true;
-  });
+  }
+
+  const flushSync = stdout.flushSync.bind(stdout);
+  stdout.flushSync = () => {
+    retriesLeft = MAX_RETRIES;
+    try {
+      flushSync();
+    } catch (error) {
+      complain(error as Error);
+    }
+    retriesLeft = Infinity;
+  };
+  stdout.on('error', complain);
   stdout.on('drop', () => dropped++);
   stdout.on('write', () => {
-    retries = 0;
     if (isFailing) process.stderr.write(`hashpost: the log is written again, ${dropped} lines are lost\n`);
     isFailing = false;
     dropped = 0;
   });
   process.on('exit', () => {
-    try {
-      stdout.flushSync();
-    } catch {
-      // It has been said.
-    }
+    stdout.flushSync();
   });
   return stdout;
 }

@@ -25,7 +25,7 @@ export function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
-/** Of the databases. */
+/** Of errors whose sentences are those of the databases, or our own about their files. */
 const SAFE_CODES: readonly unknown[] = ['ERR_SQLITE_ERROR', 'ERR_POSTGRES', 'ERR_DATABASE_FILE'];
 
 /** Our own sentences, and those of the databases and the operating system, which name files and results but no values. */

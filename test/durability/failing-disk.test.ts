@@ -141,17 +141,23 @@ test('a folder that cannot be synced, so that a log in it may vanish: the start 
 });
 
 test.each([
-  ['moved away', 'mv x.db moved'],
-  ['replaced', 'cp x.db new && mv new x.db'],
-])('a file that is %s under the service: nothing more is acknowledged, and the end says why', async (_, command) => {
-  const place = await prepare();
+  ['moved away', 'mv x.db moved.db', 'moved.db'],
+  ['replaced', 'cp x.db new && mv new x.db', 'x.db'],
+  ['without its log', 'rm x.db-wal', 'x.db'],
+])('a file that is %s under the service: nothing more is acknowledged, and what was is whole', async (_, act, file) => {
+  const place = await prepareFile();
   const service = spawnService(place);
   const client = new Client(await service.url, place.ca);
-  expect((await post(client, 'before')).status).toBe(201);
-  execFileSync('sh', ['-c', command], { cwd: place.cwd });
+  const { json } = await post(client, 'before');
+  execFileSync('sh', ['-c', act], { cwd: place.cwd });
   expect(await post(client, 'after')).toMatchObject({ status: 503, json: { code: 'STORE_UNAVAILABLE' } });
   expect(await service.exited).toBe(1);
   expect(service.stdout()).toContain('the database file was moved or replaced while it was in use');
+  const db = new DatabaseSync(join(place.cwd, file), { readOnly: true });
+  expect(db.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
+  const kept = db.prepare('SELECT lower(hex(sha)) AS digest FROM message').all();
+  db.close();
+  expect(kept).toEqual(act.startsWith('cp') ? [] : [json]);
 });
 
 /** Posts until an answer has the status; resolves with the digests acknowledged on the way. */

@@ -162,7 +162,11 @@ test('of many writes that share syncs, none is acknowledged before its own', asy
 }, 120_000);
 
 test('this very check fails a store that acknowledges a batch before it commits it', async () => {
-  const from = 'port.postMessage(batchInsert(request));';
-  const main = spoil('writer.thread.js', from, 'port.postMessage(new Map()); batchInsert(request);');
+  const from = 'const outcome = batchInsert(request);';
+  const main = spoil(
+    'writer.thread.js',
+    from,
+    'const outcome = new Map(); port.postMessage(outcome); batchInsert(request);',
+  );
   expect((await traceBatches(main)).early.length).toBeGreaterThan(WRITES / 2);
 }, 120_000);

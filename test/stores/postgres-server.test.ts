@@ -114,13 +114,14 @@ test('a server that has no room for one connection more is not taken for down: t
 test.each([
   ['read-only', 'ALTER DATABASE $ SET default_transaction_read_only = on'],
   ['without its row of the list', 'DELETE FROM message_list'],
+  ['with a list that lacks messages', 'INSERT INTO message VALUES (1, sha256($$x$$), 0, $$x$$)'],
   ['without its tables', 'DROP TABLE message'],
 ])('a database %s: alive, but not ready', async (_, statement) => {
   const url = await postgres().createDatabase();
   const name = new URL(url).pathname.slice(1);
   const { client } = await startService({ env: { DATABASE_URL: url } });
   expect((await client.get('/health/ready')).status).toBe(200);
-  await postgres().psqlOn(name, statement.replace('$', name));
+  await postgres().psqlOn(name, statement.replace('DATABASE $', `DATABASE ${name}`));
   await expectWithin(5000, async () => (await client.get('/health/ready')).status === 503);
   expect((await client.get('/health')).status).toBe(200);
 });
@@ -133,7 +134,7 @@ test('messages without their list, as a restore of the data alone leaves them, a
   await store(url, messages.slice(0, 2));
   for (const statement of ['UPDATE message_list SET last_seq = 1', 'DELETE FROM message_list']) {
     await postgres().psqlOn(name, statement);
-    await expect(openSource(location)).rejects.toThrow('its list lacks messages');
+    await expect(openSource(location)).rejects.toThrow('message_list lacks messages');
     await store(url, messages.slice(2));
     expect(await readStored(url)).toEqual(messages);
   }
@@ -150,7 +151,7 @@ test.each(['fsync', 'synchronous_commit'])(
       await postgres().configure({ [name]: 'off' });
       let index = 0;
       await expectWithin(5000, async () => (await post(`${index++}`)) === 503);
-      for (let after = 0; after < 10; after++) expect(await post(`after ${after}`)).toBe(503);
+      for (let after = 0; after < 10; after++) expect(await post('the same again')).toBe(503);
     } finally {
       await postgres().configure({ [name]: 'on' });
     }

@@ -28,12 +28,14 @@ const INSERT: Statement = {
       UPDATE message_list SET last_seq = last_seq + (SELECT count(*) FROM fresh)
       WHERE EXISTS (SELECT FROM fresh)
       RETURNING last_seq - (SELECT count(*) FROM fresh) AS seq
+    ), added AS (
+      INSERT INTO message (seq, sha, created_at, content)
+      SELECT list.seq + nth, sha, created_at, content FROM list, fresh
+      ON CONFLICT (sha) DO NOTHING
+      RETURNING encode(sha, 'hex') AS sha
     )
-    INSERT INTO message (seq, sha, created_at, content)
-    SELECT list.seq + nth, sha, created_at, content FROM list, fresh
-    ON CONFLICT (sha) DO NOTHING
-    RETURNING encode(sha, 'hex'), (
-      SELECT 'off' IN (current_setting('fsync', true), current_setting('synchronous_commit', true)))`,
+    SELECT ARRAY(SELECT sha FROM added), coalesce(current_setting('fsync', true), 'on') <> 'off'
+      AND coalesce(current_setting('synchronous_commit', true), 'on') <> 'off'`,
 };
 
 /**
@@ -50,14 +52,15 @@ export async function insertBatch(
   const firsts = new Map<Sha, StoredMessage>();
   for (const message of messages) if (!firsts.has(message.sha)) firsts.set(message.sha, message);
   const distinct = [...firsts.values()];
-  const rows = await server.query<[Sha, boolean | null]>(INSERT, [
+  const [row] = await server.query<[added: Sha[], isDurable: boolean]>(INSERT, [
     encodeByteaArray(distinct.map(({ sha }) => toKey(sha))),
     distinct.map(({ createdAt }) => createdAt),
     encodeByteaArray(distinct.map(({ text }) => Buffer.from(text))),
   ]);
-  // It was turned off while the connection was open: what it stores may be lost, so nothing is acknowledged.
-  if (rows[0]?.[1] === true) throw new UnfitServerError('the server has fsync or synchronous_commit off');
-  const added = new Set(rows.map(([sha]) => sha));
+  const [shas = [], isDurable = false] = row ?? [];
+  // It was turned off while the connection was open: what is stored may be lost, what is known too.
+  if (!isDurable) throw new UnfitServerError('the server has fsync or synchronous_commit off');
+  const added = new Set(shas);
   const known = distinct.map(({ sha }) => sha).filter((sha) => !added.has(sha));
   return outcomeOf(messages, added, known.length > 0 ? await find(known) : new Map());
 }

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { describe, UnfitServerError } from './postgres-error.ts';
 import type { Queryable, Server, Statement } from './server.ts';
 
@@ -11,8 +10,14 @@ const FIRST: Statement = { name: 'first', text: `SELECT encode(sha, 'hex') FROM 
 const WRITABLE = `
   SELECT current_setting('transaction_read_only', true),
     has_table_privilege('message', 'SELECT') AND has_table_privilege('message', 'INSERT') AND
-    has_table_privilege('message_list', 'SELECT') AND has_table_privilege('message_list', 'UPDATE'),
-    (SELECT count(*) FROM message_list)`;
+    has_table_privilege('message_list', 'SELECT') AND has_table_privilege('message_list', 'UPDATE')`;
+
+/** Both in one snapshot, in which no message has a number above the list's. */
+const IS_LIST_WHOLE = `
+  SELECT coalesce((SELECT last_seq FROM message_list) >= (SELECT coalesce(max(seq), 0) FROM message), false)`;
+
+const UNDEFINED_TABLE = '42P01';
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
  * Whether a server may be written to, and keeps what it acknowledges.
@@ -31,11 +36,22 @@ export async function assertPrimary(client: Queryable): Promise<void> {
 /** Whether a primary would take a message. @throws Error that says why not. */
 export async function assertWritable(client: Queryable): Promise<void> {
   const { rows } = await client.query({ text: WRITABLE, rowMode: 'array' });
-  const [isReadOnly, isAllowed, lists] = rows[0] as [string | null, boolean, string];
+  const [isReadOnly, isAllowed] = rows[0] as [string | null, boolean];
   if (isReadOnly === 'on') throw new UnfitServerError('the database is read-only: default_transaction_read_only is on');
   if (!isAllowed) throw new UnfitServerError('the role may not write to the tables message and message_list');
-  if (lists !== '1')
-    throw new UnfitServerError('message_list has lost its row; the next start of the service restores it');
+  await assertListWhole(client);
+}
+
+/** @throws UnfitServerError when the list, which would be shorter than it is, must not be read. */
+export async function assertListWhole(client: Queryable): Promise<void> {
+  if (await isListWhole(client)) return;
+  throw new UnfitServerError('message_list lacks messages; the next start of the service restores it');
+}
+
+/** Not where somebody restored the messages alone, say. */
+export async function isListWhole(client: Queryable): Promise<boolean> {
+  const { rows } = await client.query({ text: IS_LIST_WHOLE, rowMode: 'array' });
+  return (rows[0] as [boolean])[0];
 }
 
 /**
@@ -63,6 +79,8 @@ async function readFirstOf(client: Queryable): Promise<string | undefined> {
     const { rows } = await client.query({ text: FIRST.text, rowMode: 'array' });
     return (rows[0] as [string] | undefined)?.[0];
   } catch (error) {
-    throw error instanceof pg.DatabaseError ? new UnfitServerError(`it shows no messages: ${describe(error)}`) : error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== UNDEFINED_TABLE && code !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new UnfitServerError(`it shows no messages: ${describe(error as Error)}`);
   }
 }

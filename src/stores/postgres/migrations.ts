@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { assertPrimary } from './checks.ts';
+import { assertListWhole, assertPrimary, isListWhole } from './checks.ts';
 
 /**
  * The schema's history; hashpost_schema counts the entries that it has. Entries are only ever appended.
@@ -20,10 +20,6 @@ const migrations: readonly string[] = [
    ) WITH (fillfactor = 10);
    INSERT INTO message_list (last_seq) VALUES (0)`,
 ];
-
-/** Both in one snapshot, in which no message has a number above the list's. */
-const IS_LIST_WHOLE = `
-  SELECT coalesce((SELECT last_seq FROM message_list) >= (SELECT coalesce(max(seq), 0) FROM message), false) AS whole`;
 
 /** Only ever upwards, so that a number which somebody else has just given is not given twice. */
 const RESTORE_LIST = `
@@ -59,8 +55,7 @@ export async function assertCurrent(url: string): Promise<void> {
   await withClient(url, async (client) => {
     const version = await readVersion(client);
     if (version < migrations.length) throw new Error('its schema is not up to date: start the service with it once');
-    if (!(await isListWhole(client)))
-      throw new Error('its list lacks messages that it has: start the service with it once');
+    await assertListWhole(client);
   });
 }
 
@@ -96,12 +91,6 @@ async function readVersion(client: pg.Client): Promise<number> {
     );
   }
   return version;
-}
-
-/** Not where somebody restored the messages alone, say, which must not look like a shorter list. */
-async function isListWhole(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ whole: boolean }>(IS_LIST_WHOLE);
-  return rows[0]?.whole === true;
 }
 
 async function apply(client: pg.Client, version: number): Promise<void> {

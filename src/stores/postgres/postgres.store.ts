@@ -71,8 +71,10 @@ async function open(
     await prepareSchema(url);
     await using opened = new AsyncDisposableStack();
     const connect = (options: ServerOptions): Server => opened.adopt(new Server(options), (server) => server.close());
-    const primary = connect({ url, poolSize, ...PRIMARY_WAITS, check: assertPrimary, onChange });
+    const checks = { check: assertPrimary, checkReady: assertWritable };
+    const primary = connect({ url, poolSize, ...PRIMARY_WAITS, ...checks, onChange });
     const readFirst = createReadFirst(primary);
+    await readFirst(); // Later the primary may be away.
     const check = (client: Queryable): Promise<void> => assertFollows(client, readFirst);
     const readers = followers.map((url) => connect({ url, poolSize, ...FOLLOWER_WAITS, check, onChange }));
     return new PostgresStore(primary, new Followers(readers), opened.move());
@@ -138,7 +140,7 @@ class PostgresStore implements MessageStore {
   }
 
   ping(): Promise<void> {
-    return inTime(this.#primary.ping(assertWritable));
+    return inTime(this.#primary.ping());
   }
 
   async stats(): Promise<StoreStats> {
@@ -172,7 +174,7 @@ class PostgresStore implements MessageStore {
 
   async #readLastSeq(): Promise<number> {
     const [row] = await this.#primary.query<[Digits]>(LAST_SEQ, []);
-    if (!row) throw new Error('message_list has lost its row; the next start of the service restores it');
+    if (!row) throw new Error('message_list has lost its row');
     return Number(row[0]);
   }
 }

@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly answerMs: number;
   /** Run on every new connection, and to probe a server that failed; rejects if the server is not fit for its part. */
   readonly check: (client: Queryable) => Promise<void>;
+  /** What ping asks besides: whether a server that is fit would also do all that it is there for. */
+  readonly checkReady?: (client: Queryable) => Promise<void>;
   /** Told when it is found to be down, and when it is well again. */
   readonly onChange: (change: ServerChange) => void;
 }
@@ -104,15 +106,10 @@ export class Server {
     });
   }
 
-  /**
-   * For any number of callers at the cost of one.
-   *
-   * @param assertReady what is asked besides what makes a server fit.
-   * @throws what keeps the server from doing its part.
-   */
-  ping(assertReady: (client: Queryable) => Promise<void>): Promise<void> {
+  /** For any number of callers at the cost of one. @throws what keeps the server from doing its part. */
+  ping(): Promise<void> {
     this.#ping ??= this.#breaker
-      .run(() => this.#ask(assertReady))
+      .run(() => this.#ask())
       .finally(() => setTimeout(() => (this.#ping = undefined), PING_HOLD_MS).unref());
     return this.#ping;
   }
@@ -122,18 +119,19 @@ export class Server {
     await this.#pool.end();
   }
 
-  async #ask(assertReady: (client: Queryable) => Promise<void>): Promise<void> {
+  async #ask(): Promise<void> {
+    const { checkReady } = this.#options;
     try {
-      await this.#probe(PING_MS, assertReady);
+      await this.#probe(PING_MS, checkReady);
     } catch (error) {
       // No room for one connection more is no trouble to whoever has some.
       if (!isRefusedForRoom(error)) throw error;
-      await assertReady(this.#pool);
+      await checkReady?.(this.#pool);
     }
   }
 
   /** On a connection of its own: those of the pool may all be waiting for a server that is gone. */
-  async #probe(limitMs: number, assertMore?: (client: Queryable) => Promise<void>): Promise<void> {
+  async #probe(limitMs: number, checkMore?: (client: Queryable) => Promise<void>): Promise<void> {
     const { url, check } = this.#options;
     const client = new pg.Client({
       connectionString: url,
@@ -146,7 +144,7 @@ export class Server {
     try {
       await client.connect();
       await check(client);
-      await assertMore?.(client);
+      await checkMore?.(client);
     } finally {
       void client.end().catch(() => undefined);
     }

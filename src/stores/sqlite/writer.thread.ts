@@ -2,7 +2,8 @@ import { workerData, type MessagePort } from 'node:worker_threads';
 import type { StoredMessage } from '../../messages/message.ts';
 import { createBatchInsert, type InsertOutcome } from './batch-insert.ts';
 import { createCheckpoint } from './checkpoint.ts';
-import { identify, openConnection, syncFolderOf } from './connection.ts';
+import { openConnection, syncFolderOf } from './connection.ts';
+import { createAssertInPlace } from './files-in-place.ts';
 import { createBeginWrite } from './write-lock.ts';
 
 /** The thread's half of writer.ts: it owns the writing connection and may block on the disk. */
@@ -25,7 +26,7 @@ const OPEN_TIMEOUT_MS = 2000;
 const { path, port } = workerData as WriterData;
 const db = openConnection({ path, busyTimeoutMs: OPEN_TIMEOUT_MS });
 syncFolderOf(path);
-const file = identify(path);
+const assertInPlace = createAssertInPlace(db, path);
 const beginWrite = createBeginWrite(db);
 const batchInsert = createBatchInsert(db, beginWrite);
 const checkpointWhenDue = createCheckpoint(db, beginWrite);
@@ -39,9 +40,9 @@ port.on('message', (request: WriterRequest) => {
     return;
   }
   try {
+    assertInPlace();
     const outcome: WriterReply = batchInsert(request);
-    // What is written to a file that was moved away, or replaced, would never be found again.
-    if (identify(path) !== file) throw fileIsGone();
+    assertInPlace();
     port.postMessage(outcome);
     checkpointWhenDue();
   } catch (error) {
@@ -51,10 +52,4 @@ port.on('message', (request: WriterRequest) => {
     throw error;
   }
 });
-function fileIsGone(): Error {
-  return Object.assign(new Error('the database file was moved or replaced while it was in use'), {
-    code: 'ERR_DATABASE_FILE',
-  });
-}
-
 port.postMessage(new Map() satisfies WriterReply);
