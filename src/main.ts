@@ -2,8 +2,7 @@
 import cluster from 'node:cluster';
 import { isatty } from 'node:tty';
 import { ConfigError, describeSettings, parseConfig, type Config } from './config.ts';
-import { createLogger, type Logger } from './observability/logger.ts';
-import { boundYoungGeneration } from './young-generation.ts';
+import { createLog, type Log, type Logger } from './observability/logger.ts';
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78;
@@ -59,11 +58,11 @@ function listenForStop(): AbortSignal {
 async function run(): Promise<void> {
   try {
     const config = parseConfig(process.env);
-    const logger = createLogger(config.logLevel);
+    const log = createLog(config.logLevel);
     // Also while it starts, when there is nothing to be loaded again yet.
     onHangup(() => undefined);
     const serve = config.workers > 1 && cluster.isPrimary ? serveWithWorkers : serveAlone;
-    await serve(config, logger, untilTold(logger));
+    await serve(config, log, untilTold(log.logger));
   } catch (error) {
     fail(messageOf(error), exitCodeOf(error));
   }
@@ -99,16 +98,15 @@ function onHangup(act: () => unknown): void {
 }
 
 /** This process answers requests: the only one, or a worker. */
-async function serveAlone(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
-  boundYoungGeneration();
-  const { createApp } = await import('./app.ts');
-  const app = createApp(config, { logger, isWorker: cluster.isWorker });
+async function serveAlone(config: Config, log: Log, told: Promise<NodeJS.Signals>): Promise<void> {
+  const { createApp } = await import('./app/app.ts');
+  const app = createApp(config, { log, isWorker: cluster.isWorker });
   onHangup(() => app.reloadTls());
   await app.start();
   let delayMs = 0;
   try {
     const failed = app.failed.catch((error: unknown) => {
-      logger.fatal({ err: error }, 'the store has failed');
+      log.logger.fatal({ err: error }, 'the store has failed');
       throw error;
     });
     const signal = await Promise.race([told, failed]);
@@ -121,7 +119,7 @@ async function serveAlone(config: Config, logger: Logger, told: Promise<NodeJS.S
 }
 
 /** This process keeps workers that do. */
-async function serveWithWorkers(config: Config, logger: Logger, told: Promise<NodeJS.Signals>): Promise<void> {
+async function serveWithWorkers(config: Config, { logger }: Log, told: Promise<NodeJS.Signals>): Promise<void> {
   const { announce, urlOf } = await import('./http/announce.ts');
   const { shareTls } = await import('./http/shared-tls.ts');
   const { WatchedTls } = await import('./http/watched-tls.ts');

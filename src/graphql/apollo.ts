@@ -8,8 +8,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache';
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { errorTable, type ErrorCode } from '../errors.ts';
-import { logError } from '../http/error-handler.ts';
-import { noteError } from '../http/response.ts';
+import { logError } from '../http/respond-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createGateway } from './compiled/gateway.ts';
 import type { CompiledOperations } from './compiled/operations.ts';
@@ -87,7 +86,7 @@ function noteOperation(): ApolloServerPlugin<GraphQLContext> {
     requestDidStart: () =>
       Promise.resolve({
         didResolveOperation({ contextValue, operation }) {
-          contextValue.notes.operation = operation?.operation;
+          contextValue.request.operation = operation?.operation;
           return Promise.resolve();
         },
       }),
@@ -101,17 +100,17 @@ function errorPolicy(logger: Logger): ApolloServerPlugin<GraphQLContext> {
       Promise.resolve({
         didEncounterErrors({ errors, contextValue }) {
           for (const error of errors) {
-            logError(logger, classifyError(error, error.extensions['code']), contextValue.requestId);
+            logError(logger, classifyError(error, error.extensions['code']), contextValue.request.id);
           }
           return Promise.resolve();
         },
-        willSendResponse({ contextValue: { requestId, notes }, request, response: { body, http } }) {
+        willSendResponse({ contextValue, request, response: { body, http } }) {
           if (body.kind !== 'single' || !body.singleResult.errors) return Promise.resolve();
           const { data, errors } = body.singleResult;
-          for (const { extensions } of errors) noteError(notes, extensions?.['code'] as ErrorCode);
+          for (const { extensions } of errors) contextValue.request.noteError(extensions?.['code'] as ErrorCode);
           body.singleResult.errors = errors.map((error) => ({
             ...error,
-            extensions: { ...error.extensions, requestId },
+            extensions: { ...error.extensions, requestId: contextValue.request.id },
           }));
           const isDocumentError =
             data === undefined && errors.every(({ extensions }) => DOCUMENT_ERRORS.has(extensions?.['code']));

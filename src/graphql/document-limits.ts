@@ -1,4 +1,4 @@
-import { GraphQLError, type ASTVisitor, type ValidationContext } from 'graphql';
+import { GraphQLError, OperationTypeNode, type ASTVisitor, type ValidationContext } from 'graphql';
 import { AppError } from '../errors.ts';
 import { createMeasure } from './measure.ts';
 
@@ -7,7 +7,7 @@ export const MAX_TOKENS = 1000;
 
 /** The introspection query of common clients goes 13 deep, this schema's own operations 4. */
 const MAX_DEPTH = 15;
-export const MAX_ALIASES = 30;
+const MAX_ALIASES = 30;
 const MAX_FIELDS = 500;
 
 /** A validation rule: what can be seen in the document alone. */
@@ -15,7 +15,11 @@ export function limitDocument(context: ValidationContext): ASTVisitor {
   const measure = createMeasure((name) => context.getFragment(name));
   return {
     OperationDefinition(node) {
-      if (!context.getSchema().getRootType(node.operation)) {
+      // Neither Apollo nor graphql-js would refuse a subscription: both would run it once, as a query.
+      const isServed = node.operation !== OperationTypeNode.SUBSCRIPTION;
+      if (!isServed) {
+        context.reportError(new GraphQLError('Subscriptions are not served here.', { nodes: node }));
+      } else if (!context.getSchema().getRootType(node.operation)) {
         context.reportError(new GraphQLError(`The schema has no ${node.operation}.`, { nodes: node }));
       }
       const { depth, aliases, fields } = measure(node.selectionSet);

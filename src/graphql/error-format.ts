@@ -1,19 +1,17 @@
 import { GraphQLError, print, type GraphQLFormattedError } from 'graphql';
 import { AppError, errorTable, isErrorCode, toAppError, type ErrorCode, type ErrorRow } from '../errors.ts';
-import type { ErrorFormat } from '../http/error-handler.ts';
+import type { ErrorFormat } from '../http/respond-error.ts';
 import { negotiateMediaType } from './media-type.ts';
 
 const MAX_MESSAGE_LENGTH = 300;
 
-/** For errors outside of any operation (a malformed body, a wrong method), shaped as an answer of GraphQL. */
-export function graphqlErrorFormat(accept: string | undefined): ErrorFormat {
-  return {
-    contentType: `${negotiateMediaType(accept) ?? 'application/json'}; charset=utf-8`,
-    present: (error, requestId) => ({
-      errors: [{ message: error.message, extensions: { ...extensionsOf(error.code), requestId } }],
-    }),
-  };
-}
+/** For errors outside of any operation (a malformed body, a wrong method), shaped as a GraphQL response. */
+export const graphqlErrorFormat: ErrorFormat = {
+  contentType: ({ req }) => `${negotiateMediaType(req.headers.accept) ?? 'application/json'}; charset=utf-8`,
+  present: (error, requestId) => ({
+    errors: [{ message: error.message, extensions: { ...extensionsOf(error.code), requestId } }],
+  }),
+};
 
 /**
  * Apollo's hook: whatever went wrong in an operation, as the error table says it. Only our own errors and the

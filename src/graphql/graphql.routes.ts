@@ -1,16 +1,16 @@
 import { HeaderMap, type ApolloServer } from '@apollo/server';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
-import { allowOnly, type HotRoute, type Routes } from '../http/routes.ts';
-import { requestIdOf } from '../http/request-id.ts';
-import { noteError, notesOf } from '../http/response.ts';
-import { send } from '../http/send.ts';
-import type { GraphQLContext } from './context.ts';
+import type { RequestContext } from '../http/context.ts';
+import { constantHeaders, send, type FlatHeaders } from '../http/respond.ts';
+import type { Api, Handler, Route } from '../http/route.ts';
+import { createGraphQLContext, type GraphQLContext } from './context.ts';
+import { graphqlErrorFormat } from './error-format.ts';
 import type { HotPath } from './hot-path.ts';
 import { negotiateMediaType, prefersHtml, type MediaType } from './media-type.ts';
 
-const GRAPHQL_PATH = '/graphql';
+const graphqlApi: Api = { name: 'graphql', errorFormat: graphqlErrorFormat };
 
 /** Apollo's landing page loads Sandbox from Apollo's servers; it gets no more than that needs. */
 const LANDING_PAGE_POLICY = [
@@ -25,6 +25,9 @@ const LANDING_PAGE_POLICY = [
   "connect-src 'self'",
   'frame-src https://sandbox.embed.apollographql.com',
 ].join('; ');
+
+/** Headers of Apollo's that are written in other places. */
+const OWN_HEADERS = new Set(['cache-control', 'content-length', 'content-type']);
 
 /** A text may also stand in the document itself, as a literal without many escapes. */
 export function queryLimitFor(maxMessageBytes: number): number {
@@ -42,69 +45,61 @@ export interface GraphQLRoutesOptions {
   readonly bodyOptions: OperationBodyOptions;
 }
 
-export interface GraphQLRoutes {
-  readonly routes: Routes;
-  /** The plain form of POST. */
-  readonly hotRoutes: readonly HotRoute[];
-}
-
 /** One request for Apollo, after what has to be known before anything runs. */
 interface ApolloRequest {
-  /** Of the answer. */
+  /** Media type of the response. */
   readonly mediaType: MediaType | 'text/html';
   readonly body?: unknown;
-  readonly context: GraphQLContext;
+  readonly graphqlContext: GraphQLContext;
 }
 
 /**
- * The GraphQL door over HTTP: what has to be known before an operation runs (media types, the body), then the operation
+ * The GraphQL API over HTTP: what has to be known before an operation runs (media types, the body), then the operation,
  * by the hot path or by Apollo. Accept is looked at first: Apollo would refuse it only after a mutation had run.
  */
-export function createGraphQLRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): GraphQLRoutes {
-  async function answerGet(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const wantsPage = prefersHtml(req.headers.accept);
-    const mediaType = wantsPage ? 'text/html' : assertMediaType(req.headers.accept);
-    if (wantsPage) res.setHeader('Content-Security-Policy', LANDING_PAGE_POLICY);
-    await answerByApollo(req, res, { mediaType, context: createContext(res) });
-  }
+export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOptions): readonly Route[] {
+  const handleGet: Handler = async (context) => {
+    const { accept } = context.req.headers;
+    const mediaType = prefersHtml(accept) ? 'text/html' : assertMediaType(accept);
+    await respondByApollo(context, { mediaType, graphqlContext: createGraphQLContext(context) });
+  };
 
-  async function answerPost(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const mediaType = assertMediaType(req.headers.accept);
-    const body = await readOperation(req, res, bodyOptions);
-    const context = createContext(res);
-    const answer = await hotPath(body, context);
-    if (answer === undefined) await answerByApollo(req, res, { mediaType, body, context });
-    else send(res, 200, contentTypeOf(mediaType), answer);
-  }
+  const handlePost: Handler = async (context) => {
+    const mediaType = assertMediaType(context.req.headers.accept);
+    const body = await readOperation(context, bodyOptions);
+    const graphqlContext = createGraphQLContext(context);
+    const result = await hotPath(body, graphqlContext);
+    if (result === undefined) await respondByApollo(context, { mediaType, body, graphqlContext });
+    else send(context, contentTypeOf(mediaType), result, { status: 200 });
+  };
 
-  async function answerByApollo(req: IncomingMessage, res: ServerResponse, request: ApolloRequest): Promise<void> {
-    const { mediaType, context } = request;
-    const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
+  async function respondByApollo(context: RequestContext, request: ApolloRequest): Promise<void> {
+    const { mediaType, graphqlContext } = request;
+    const {
+      status = 200,
+      headers,
+      body,
+    } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
-        // HEAD is answered like GET; Node leaves the body out.
-        method: req.method === 'POST' ? 'POST' : 'GET',
-        headers: toHeaderMap(req).set('accept', mediaType),
-        search: searchOf(req.url ?? ''),
+        // HEAD is executed like GET; Node leaves the body out.
+        method: context.req.method === 'POST' ? 'POST' : 'GET',
+        headers: toHeaderMap(context.req).set('accept', mediaType),
+        search: context.search,
         body: request.body,
       },
-      context: () => Promise.resolve(context),
+      context: () => Promise.resolve(graphqlContext),
     });
     if (body.kind !== 'complete') throw new Error('incremental delivery is not part of the schema');
-    for (const [name, value] of headers) res.setHeader(name, value);
-    const text = status !== undefined && status >= 400 ? identifyErrors(body.string, context) : body.string;
-    send(res, status ?? 200, contentTypeOf(mediaType), text);
+    const text = status >= 400 ? identifyErrors(body.string, context) : body.string;
+    const cacheControl = headers.get('cache-control');
+    const constant = constantHeaders({
+      ...(cacheControl !== undefined && { 'Cache-Control': cacheControl }),
+      ...(mediaType === 'text/html' && { 'Content-Security-Policy': LANDING_PAGE_POLICY }),
+    });
+    send(context, contentTypeOf(mediaType), text, { status, constant, headers: toFlatHeaders(headers) });
   }
 
-  return {
-    routes(router) {
-      router.route(GRAPHQL_PATH).get(answerGet).post(answerPost).all(allowOnly('GET', 'POST'));
-    },
-    hotRoutes: [{ method: 'POST', template: GRAPHQL_PATH, matches: (url) => url === GRAPHQL_PATH, handle: answerPost }],
-  };
-}
-
-function createContext(res: ServerResponse): GraphQLContext {
-  return { requestId: requestIdOf(res), notes: notesOf(res), bytesRead: 0 };
+  return [{ path: '/graphql', api: graphqlApi, handlers: { GET: handleGet, POST: handlePost } }];
 }
 
 /** @throws AppError NOT_ACCEPTABLE when the client takes no media type of GraphQL. */
@@ -119,15 +114,11 @@ function contentTypeOf(mediaType: string): string {
 }
 
 /** @throws AppError UNSUPPORTED_MEDIA_TYPE unless the body says that it is JSON: a form could come from any site. */
-async function readOperation(
-  req: IncomingMessage,
-  res: ServerResponse,
-  bodyOptions: OperationBodyOptions,
-): Promise<unknown> {
-  if (!isJson(req.headers['content-type'])) {
+async function readOperation(context: RequestContext, bodyOptions: OperationBodyOptions): Promise<unknown> {
+  if (!isJson(context.req.headers['content-type'])) {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation with Content-Type: application/json.');
   }
-  const body = await readJson(req, res, bodyOptions);
+  const body = await readJson(context, bodyOptions);
   const query = typeof body === 'object' && body && 'query' in body ? body.query : undefined;
   if (typeof query === 'string' && query.length > bodyOptions.queryLimit) throw bodyOptions.tooLarge();
   return body;
@@ -146,21 +137,15 @@ function toHeaderMap(req: IncomingMessage): HeaderMap {
   return headers;
 }
 
-/** Whether a request is at the GraphQL door, whatever became of it. */
-export function isGraphQLUrl(url = ''): boolean {
-  // A target may come in absolute form (RFC 9112, 3.2.2).
-  return /^(?:https?:\/\/[^/?#]*)?\/graphql(?:[?#]|$)/i.test(url);
+function toFlatHeaders(headers: HeaderMap): FlatHeaders {
+  return [...headers].filter(([name]) => !OWN_HEADERS.has(name)).flat();
 }
 
-function searchOf(url: string): string {
-  const start = url.indexOf('?');
-  return start === -1 ? '' : url.slice(start);
-}
-
-/** What Apollo refuses before there is an operation has not been through our plugins. */
-function identifyErrors(body: string, { requestId, notes }: GraphQLContext): string {
+/** Errors that Apollo finds before there is an operation have not been through our plugins. */
+function identifyErrors(body: string, context: RequestContext): string {
   const { errors, ...rest } = JSON.parse(body) as { errors: { extensions: { code: ErrorCode } }[] };
-  for (const { extensions } of errors) noteError(notes, extensions.code);
+  for (const { extensions } of errors) context.noteError(extensions.code);
+  const requestId = context.id;
   const identified = errors.map((error) => ({ ...error, extensions: { ...error.extensions, requestId } }));
   return `${JSON.stringify({ errors: identified, ...rest })}\n`;
 }

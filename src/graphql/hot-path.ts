@@ -1,6 +1,6 @@
 import type { CompiledOperations } from './compiled/operations.ts';
 import type { GraphQLContext } from './context.ts';
-import { MAX_COST, mayExceed } from './operation-limits.ts';
+import { exceeds, MAX_COST } from './operation-limits.ts';
 
 /** The answer of an operation, or undefined where Apollo has to give it. */
 export type HotPath = (body: unknown, context: GraphQLContext) => Promise<string | undefined>;
@@ -17,9 +17,9 @@ export function createHotPath(operations: CompiledOperations, answerLimit: numbe
     if (!operation) return undefined;
     const { coerced } = operation.coerce(request.variables ?? {});
     if (!coerced || operation.costOf(coerced) > MAX_COST) return undefined;
-    context.notes.operation = operation.kind;
+    context.request.operation = operation.kind;
     const result = await operation.execute(coerced, context);
-    if (!result.errors && !mayExceed(answerLimit, context)) return `${JSON.stringify({ data: result.data })}\n`;
+    if (!result.errors && !exceeds(answerLimit, context)) return `${JSON.stringify({ data: result.data })}\n`;
     context.result = result;
     return undefined;
   };

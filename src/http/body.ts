@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { AppError } from '../errors.ts';
-import { notesOf } from './response.ts';
+import type { RequestContext } from './context.ts';
 
 /** JSON escapes a byte of text with at most six (`\u0001`); the rest is room for what stands around the text. */
 export function bodyLimitFor(maxMessageBytes: number): number {
@@ -23,9 +23,9 @@ export interface BodyOptions {
  *
  * @throws AppError UNSUPPORTED_MEDIA_TYPE, INVALID_UTF8, INVALID_JSON, or what `tooLarge` makes.
  */
-export async function readJson(req: IncomingMessage, res: ServerResponse, options: BodyOptions): Promise<unknown> {
-  assertPlainUtf8(req);
-  const body = await readBody(req, res, options);
+export async function readJson(context: RequestContext, options: BodyOptions): Promise<unknown> {
+  assertPlainUtf8(context.req);
+  const body = await readBody(context, options);
   if (body.length === 0) throw new AppError('INVALID_JSON', 'The body is empty; send JSON.');
   if (!isUtf8(body)) throw new AppError('INVALID_UTF8');
   assertDepth(body);
@@ -55,7 +55,8 @@ function assertPlainUtf8(req: IncomingMessage): void {
   }
 }
 
-async function readBody(req: IncomingMessage, res: ServerResponse, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
+async function readBody(context: RequestContext, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
+  const { req, res } = context;
   if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge();
   // The server leaves this answer to us, so that a body is only asked for when it will be read (RFC 9110, 10.1.1).
   if (req.headers.expect !== undefined && req.httpVersion === '1.1') res.writeContinue();
@@ -64,7 +65,7 @@ async function readBody(req: IncomingMessage, res: ServerResponse, { limit, tooL
     let length = 0;
     req.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      notesOf(res).receivedBytes = length;
+      context.receivedBytes = length;
       if (length <= limit) {
         chunks.push(chunk);
       } else {

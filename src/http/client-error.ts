@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, errorTable, type ErrorCode } from '../errors.ts';
-import { restErrorFormat } from './error-handler.ts';
+import { restErrorFormat } from './respond-error.ts';
+import { JSON_TYPE } from './respond.ts';
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
@@ -26,7 +27,7 @@ export function answerClientError({ code = '' }: NodeJS.ErrnoException, socket: 
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      `Content-Type: ${restErrorFormat.contentType}`,
+      `Content-Type: ${JSON_TYPE}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       `X-Request-Id: ${requestId}`,
       'Cache-Control: no-store',

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Request } from 'express';
-import { allowOnly, type Routes } from './routes.ts';
-import { send } from './send.ts';
+import type { IncomingMessage } from 'node:http';
+import Negotiator from 'negotiator';
+import { pageApi } from './api.ts';
+import { constantHeaders, send } from './respond.ts';
+import type { Route } from './route.ts';
 
 /** What a newcomer's commands depend on. */
 export interface GreetingOptions {
@@ -13,14 +15,16 @@ export interface GreetingOptions {
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}';
-const PAGE_POLICY = `default-src 'none'; frame-ancestors 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
+const PAGE_HEADERS = constantHeaders({
+  'Content-Security-Policy': `default-src 'none'; frame-ancestors 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+});
 
 /** What can stand in a command: nothing else of a Host header is ever repeated. */
 const plainOrigin = /^https:\/\/(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /** `GET /`: commands that work on the host, port and certificate by which the caller came. */
-export function greetingRoutes({ url, curlTrust }: GreetingOptions): Routes {
-  function greet(req: Request): string {
+export function greetingRoutes({ url, curlTrust }: GreetingOptions): readonly Route[] {
+  function greet(req: IncomingMessage): string {
     const asked = `https://${req.headers.host ?? ''}`;
     const origin = plainOrigin.test(asked) && URL.canParse(asked) ? asked : url();
     const curl = ['curl', curlTrust(new URL(origin).hostname)].filter(Boolean).join(' ');
@@ -35,20 +39,24 @@ export function greetingRoutes({ url, curlTrust }: GreetingOptions): Routes {
     ].join('\n');
   }
 
-  return (router) => {
-    router
-      .route('/')
-      .get((req, res) => {
-        res.vary('Accept');
-        if (req.accepts(['text/plain', 'text/html']) === 'text/html') {
-          res.setHeader('Content-Security-Policy', PAGE_POLICY);
-          send(res, 200, 'text/html; charset=utf-8', toPage(greet(req)));
-        } else {
-          send(res, 200, 'text/plain; charset=utf-8', greet(req));
-        }
-      })
-      .all(allowOnly('GET'));
-  };
+  return [
+    {
+      path: '/',
+      api: pageApi,
+      isPublic: true,
+      handlers: {
+        GET(context) {
+          const { req } = context;
+          context.vary += ', Accept';
+          if (new Negotiator(req).mediaType(['text/plain', 'text/html']) === 'text/html') {
+            send(context, 'text/html; charset=utf-8', toPage(greet(req)), { status: 200, constant: PAGE_HEADERS });
+          } else {
+            send(context, 'text/plain; charset=utf-8', greet(req), { status: 200 });
+          }
+        },
+      },
+    },
+  ];
 }
 
 function toPage(greeting: string): string {

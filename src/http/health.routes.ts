@@ -1,32 +1,40 @@
 import { AppError } from '../errors.ts';
-import { allowOnly, type Routes } from './routes.ts';
-import { sendJson } from './send.ts';
+import { healthApi } from './api.ts';
+import { sendJson } from './respond.ts';
+import type { Route } from './route.ts';
 
 export interface HealthOptions {
   readonly isStopping: () => boolean;
-  /** Rejects with what keeps the store from answering. */
+  /** Rejects with the reason for which the store does not answer. */
   readonly pingStore: () => Promise<void>;
 }
 
 /**
- * `/health`: the process answers; nothing else is asked, so that a store in trouble does not get it restarted.
+ * `/health`: the process answers. It asks nothing else, so that a store in trouble does not get the process restarted.
  * `/health/ready`: the store answers too and the service is not stopping, so requests may be sent here.
  */
-export function healthRoutes({ isStopping, pingStore }: HealthOptions): Routes {
-  return (router) => {
-    router
-      .route('/health')
-      .get((_req, res) => {
-        sendJson(res, 200, { status: 'ok' });
-      })
-      .all(allowOnly('GET'));
-    router
-      .route('/health/ready')
-      .get(async (_req, res) => {
-        if (isStopping()) throw new AppError('NOT_READY');
-        await pingStore();
-        sendJson(res, 200, { status: 'ready' });
-      })
-      .all(allowOnly('GET'));
-  };
+export function healthRoutes({ isStopping, pingStore }: HealthOptions): readonly Route[] {
+  const probe = { api: healthApi, isProbe: true, isPublic: true } as const;
+  return [
+    {
+      path: '/health',
+      ...probe,
+      handlers: {
+        GET(context) {
+          sendJson(context, { status: 'ok' }, { status: 200 });
+        },
+      },
+    },
+    {
+      path: '/health/ready',
+      ...probe,
+      handlers: {
+        async GET(context) {
+          if (isStopping()) throw new AppError('NOT_READY');
+          await pingStore();
+          sendJson(context, { status: 'ready' }, { status: 200 });
+        },
+      },
+    },
+  ];
 }

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
-import type { IncomingMessage } from 'node:http';
-import { type RequestListener, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
@@ -11,8 +10,8 @@ import { answerClientError } from './client-error.ts';
 import { explainListenError } from './listen-error.ts';
 import { followTicketKeys } from './ticket-keys.ts';
 import { affordableConnections } from './open-files.ts';
-import { AppResponse } from './response.ts';
 import type { ServedTls } from './served-tls.ts';
+import { Connection, type Traffic } from './traffic.ts';
 
 /** A connection that is silent for this long while the service stops has nothing to ask. */
 const SWEEP_MS = 500;
@@ -48,29 +47,30 @@ const options = {
 const SOCKET_TIMEOUT_MS = 30_000;
 const MAX_HEADERS = 100;
 
+export type RequestListener = (req: IncomingMessage, res: ServerResponse, connection: Connection) => void;
+
 export interface ListenerOptions {
   readonly tls: ServedTls;
   /** Those beyond, and beyond what the process has room for, are closed as they come. */
   readonly maxConnections: number;
-  readonly handler: RequestListener<typeof IncomingMessage, typeof AppResponse>;
+  readonly traffic: Traffic;
+  readonly handler: RequestListener;
   /** Told of what is refused before it becomes a request. */
   readonly onRefusal?: ((code: ErrorCode) => void) | undefined;
 }
 
 /** An HTTPS server that can be stopped without cutting off what it is answering. */
 export class Listener {
-  readonly #server: Server<typeof IncomingMessage, typeof AppResponse>;
+  readonly #server: Server;
+  readonly #traffic: Traffic;
   readonly #sockets = new Set<Socket>();
-  /** The answers under way. */
-  readonly #responses = new Set<ServerResponse>();
-  /** Connections on which the rest of a request is still to come that has had its answer. */
-  readonly #answeredEarly = new WeakSet<Duplex>();
-  #isDraining = false;
+  readonly #connections = new WeakMap<Duplex, Connection>();
   #unfollowTicketKeys: () => void = () => undefined;
 
-  constructor({ tls, maxConnections, handler, onRefusal = () => undefined }: ListenerOptions) {
+  constructor({ tls, maxConnections, traffic, handler, onRefusal = () => undefined }: ListenerOptions) {
     const { cert, key } = tls.current;
-    this.#server = createServer({ ...options, ...secureOptions, ServerResponse: AppResponse, cert, key });
+    this.#traffic = traffic;
+    this.#server = createServer({ ...options, ...secureOptions, cert, key });
     // Node would make new ticket keys, too: each client would pay a full handshake, and workers would differ.
     tls.onReplaced(({ cert, key }) => {
       this.#server.setSecureContext({ ...secureOptions, cert, key, ticketKeys: this.#server.getTicketKeys() });
@@ -82,28 +82,27 @@ export class Listener {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    const serve = (req: IncomingMessage, res: AppResponse): void => {
-      this.#responses.add(res);
-      res.on('close', () => {
-        this.#responses.delete(res);
-        if (!req.complete) this.#answeredEarly.add(req.socket);
-      });
-      if (this.#isDraining) res.shouldKeepAlive = false;
-      handler(req, res);
+    const serve = (req: IncomingMessage, res: ServerResponse): void => {
+      handler(req, res, this.#connectionOf(req.socket));
     };
     this.#server.on('request', serve);
     // Whoever reads the body says when it should come; see body.ts.
     this.#server.on('checkContinue', serve);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // Bytes within an answer would pass for part of it, and behind one for that of the next request.
-      const isAnswering = [...this.#responses].some((res) => res.socket === socket && res.headersSent);
-      if (isAnswering || this.#answeredEarly.has(socket)) {
+      // Bytes within a response would pass for part of it, and behind one for the response to the next request.
+      if (this.#connectionOf(socket).responses > 0) {
         socket.destroy();
         return;
       }
       const code = answerClientError(error, socket);
       if (code) onRefusal(code);
     });
+  }
+
+  #connectionOf(socket: Duplex): Connection {
+    let connection = this.#connections.get(socket);
+    if (!connection) this.#connections.set(socket, (connection = new Connection()));
+    return connection;
   }
 
   /** How many connections are open. */
@@ -124,16 +123,6 @@ export class Listener {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Whether it is about to close, so that requests should be sent elsewhere. */
-  get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
-  /** How many requests have no complete answer yet. */
-  get inFlight(): number {
-    return this.#responses.size;
-  }
-
   /**
    * Tells every client with its next answer to come back by another connection; after `delayMs` takes no new one, lets
    * requests under way finish, and cuts off what is left `limitMs` after the call.
@@ -141,9 +130,7 @@ export class Listener {
   async close({ delayMs, limitMs }: { delayMs: number; limitMs: number }): Promise<void> {
     if (!this.#server.listening) return;
     const deadline = performance.now() + limitMs;
-    this.#isDraining = true;
-    // Of those whose headers are out, the client is told with its next answer.
-    for (const res of this.#responses) res.shouldKeepAlive = false;
+    this.#traffic.isDraining = true;
     await sleep(delayMs);
     this.#unfollowTicketKeys();
     const closed = once(this.#server, 'close');
@@ -161,11 +148,14 @@ export class Listener {
     await closed;
   }
 
-  /** Closes what is idle, what has been silent since the last sweep while nothing is answered, or, late, everything. */
+  /**
+   * Closes idle connections, then those that have sent nothing since the last sweep while no request is under way, with
+   * them long-lived responses; and all connections when it is late.
+   */
   #sweep(bytesHeard: WeakMap<Socket, number>, isLate: boolean): void {
-    // For Node a connection is idle when its answer is written, also while the end of it still waits to be sent.
-    if (![...this.#responses].some((res) => res.writableEnded)) this.#server.closeIdleConnections();
-    const isQuiet = this.#responses.size === 0;
+    // Node takes a connection for idle once its response is written, even while the end still waits to be sent.
+    if (this.#traffic.unfinished === 0) this.#server.closeIdleConnections();
+    const isQuiet = this.#traffic.inFlight === 0;
     for (const socket of this.#sockets) {
       if (isLate || (isQuiet && bytesHeard.get(socket) === socket.bytesRead)) socket.destroy();
       bytesHeard.set(socket, socket.bytesRead);

@@ -115,17 +115,16 @@ export interface Admission {
 
 export interface ShedOptions {
   readonly overload: Admission;
-  /** Requests that have no answer yet, this one included. */
-  readonly inFlight: () => number;
+  readonly traffic: { readonly inFlight: number };
 }
 
 /**
- * Refuses what the process cannot take, before it costs more than its headers. Whoever asks after the health of the
- * process has an answer: one that is busy must not be restarted for it.
+ * Refuses requests that the process cannot take, before they cost more than their heads. Health checks are always
+ * answered: a process must not be restarted because it is busy.
  */
-export function shedLoad({ overload, inFlight }: ShedOptions): Policy {
-  return function shedLoad({ url = '' }) {
-    const isAdmitted = inFlight() <= MAX_IN_FLIGHT && overload.admit();
-    if (!isAdmitted && url !== '/health' && url !== '/health/ready') throw overloaded;
+export function shedLoad({ overload, traffic }: ShedOptions): Policy {
+  return function shedLoad({ route }) {
+    const isAdmitted = traffic.inFlight <= MAX_IN_FLIGHT && overload.admit();
+    if (!isAdmitted && route?.isProbe !== true) throw overloaded;
   };
 }

@@ -1,110 +1,83 @@
-import type { Request, Response } from 'express';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
+import { restApi } from '../http/api.ts';
 import { readJson, type BodyOptions } from '../http/body.ts';
-import { allowOnly, type HotRoute, type Routes } from '../http/routes.ts';
-import { JSON_TYPE, sendJson, sendStream } from '../http/send.ts';
+import type { RequestContext } from '../http/context.ts';
+import { LongLivedLimit } from '../http/long-lived.ts';
+import { constantHeaders, JSON_TYPE, sendEmpty, sendJson, sendStream } from '../http/respond.ts';
+import type { Handler, Route } from '../http/route.ts';
 import { isSha, parseSha, type Sha } from './message.ts';
 import type { MessageService } from './message.service.ts';
 
-const MESSAGE_PATH = '/messages/';
-
 /** Whole lists that one process sends at a time: each reads the entire store, as fast as its client can take it. */
-const MAX_STREAMS = 16;
-const TOO_MANY_STREAMS =
+const MAX_LISTS = 16;
+const TOO_MANY_LISTS =
   'Too many whole lists are being read; try again in a moment, or read pages with limit and after.';
 
-export interface MessageRoutes {
-  readonly routes: Routes;
-  /** Those for one message, in their plain form. */
-  readonly hotRoutes: readonly HotRoute[];
-}
+/** A message never changes, so every cache may store it (RFC 8246). */
+const IMMUTABLE = constantHeaders({ 'Cache-Control': 'public, max-age=31536000, immutable' });
 
-/** Whether a route's template is one of the REST door. */
-export function isMessageRoute(template: string): boolean {
-  return /^\/(?:all-)?messages?(?:\/|$)/.test(template);
-}
-
-/** The REST door: the legacy service's endpoints, as thin translations to and from the service. */
-export function createMessageRoutes(service: MessageService, bodyOptions: BodyOptions): MessageRoutes {
-  async function addMessage(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const text = parseMessageText(await readJson(req, res, bodyOptions));
+/** The REST API: the legacy service's endpoints, as thin translations to and from the service. */
+export function messageRoutes(service: MessageService, bodyOptions: BodyOptions): readonly Route[] {
+  const addMessage: Handler = async (context) => {
+    const text = parseMessageText(await readJson(context, bodyOptions));
     const { sha } = await service.add(text);
-    res.setHeader('Location', `${MESSAGE_PATH}${sha}`);
-    res.setHeader('ETag', etagOf(sha));
-    sendJson(res, 201, { digest: sha });
-  }
+    sendJson(context, { digest: sha }, { status: 201, headers: ['Location', `/messages/${sha}`, 'ETag', etagOf(sha)] });
+  };
 
-  async function findMessage(sha: Sha, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const ifNoneMatch = req.headers['if-none-match'];
-    // Whoever names the tag has had the message, and it cannot have changed since: no need to look.
+  const findMessage: Handler = async (context, sha) => {
+    if (!isSha(sha)) throw messageNotFound();
+    const ifNoneMatch = context.req.headers['if-none-match'];
+    // A client that names the tag has had the message, and it cannot have changed since: no need to look.
     if (ifNoneMatch !== undefined && hasETag(ifNoneMatch, sha)) {
-      sendNotModified(res, sha);
+      sendNotModified(context, sha);
       return;
     }
     const message = await service.findBySha(sha);
     if (!message) throw messageNotFound();
-    if (ifNoneMatch?.trim() === '*') {
-      sendNotModified(res, sha);
-      return;
+    if (ifNoneMatch?.trim() === '*') sendNotModified(context, sha);
+    else sendJson(context, { message: message.text }, { status: 200, constant: IMMUTABLE, headers: ['ETag', etagOf(sha)] }); // prettier-ignore
+  };
+
+  const listDigests = createListDigests(service);
+  return [
+    { path: '/messages', api: restApi, handlers: { GET: listDigests, POST: addMessage }, isLongLived: isWholeList },
+    { path: '/all-messages', api: restApi, handlers: { GET: listDigests }, isLongLived: isWholeList },
+    { path: '/messages/:sha', api: restApi, handlers: { GET: findMessage } },
+    // The legacy service's README said /message, its code /messages.
+    { path: '/message/:sha', api: restApi, handlers: { GET: findMessage } },
+  ];
+}
+
+function createListDigests(service: MessageService): Handler {
+  const lists = new LongLivedLimit(MAX_LISTS, TOO_MANY_LISTS);
+
+  return async function listDigests(context) {
+    if (isWholeList(context)) {
+      await lists.run(() => streamDigests(service.digests(), context));
+    } else if (hasPageArguments(context)) {
+      await sendPage(service, context);
+    } else {
+      // HEAD: the headers do not depend on the list, so it is not read.
+      sendEmpty(context, { status: 200, headers: ['Content-Type', JSON_TYPE] });
     }
-    setCacheHeaders(res, sha);
-    sendJson(res, 200, { message: message.text });
-  }
-
-  async function findByParameter(req: Request, res: Response): Promise<void> {
-    const { sha } = req.params;
-    if (!isSha(sha)) throw messageNotFound();
-    await findMessage(sha, req, res);
-  }
-
-  return {
-    routes(router) {
-      const listDigests = createListDigests(service);
-      router.route('/messages').get(listDigests).post(addMessage).all(allowOnly('GET', 'POST'));
-      router.route('/all-messages').get(listDigests).all(allowOnly('GET'));
-      router.route('/messages/:sha').get(findByParameter).all(allowOnly('GET'));
-      // The legacy service's README said /message, its code /messages.
-      router.route('/message/:sha').get(findByParameter).all(allowOnly('GET'));
-    },
-    hotRoutes: [
-      {
-        method: 'GET',
-        template: '/messages/:sha',
-        matches: (url) => url.startsWith(MESSAGE_PATH) && isSha(url.slice(MESSAGE_PATH.length)),
-        handle: (req, res) => findMessage(String(req.url).slice(MESSAGE_PATH.length) as Sha, req, res),
-      },
-      { method: 'POST', template: '/messages', matches: (url) => url === '/messages', handle: addMessage },
-    ],
   };
 }
 
-function createListDigests(service: MessageService): (req: Request, res: Response) => Promise<void> {
-  let streams = 0;
+function hasPageArguments({ search }: RequestContext): boolean {
+  const query = new URLSearchParams(search);
+  return query.has('limit') || query.has('after');
+}
 
-  return async function listDigests(req, res) {
-    const { limit, after } = parseListQuery(req);
-    if (limit !== undefined || after !== undefined) {
-      const { items, hasNextPage } = await service.summaryPage({ first: limit, after });
-      const digestList = items.map(({ sha }) => sha);
-      const last = digestList.at(-1);
-      if (hasNextPage && last) res.setHeader('Link', `<${req.path}?limit=${items.length}&after=${last}>; rel="next"`);
-      sendJson(res, 200, { digestList });
-      return;
-    }
-    if (req.method === 'HEAD') {
-      res.setHeader('Content-Type', JSON_TYPE);
-      res.end();
-      return;
-    }
-    if (streams === MAX_STREAMS) throw new AppError('OVERLOADED', TOO_MANY_STREAMS);
-    streams++;
-    try {
-      await streamDigests(service.digests(), res);
-    } finally {
-      streams--;
-    }
-  };
+function isWholeList(context: RequestContext): boolean {
+  return context.req.method === 'GET' && !hasPageArguments(context);
+}
+
+async function sendPage(service: MessageService, context: RequestContext): Promise<void> {
+  const { items, hasNextPage } = await service.summaryPage(parseListQuery(context.search));
+  const digestList = items.map(({ sha }) => sha);
+  const last = digestList.at(-1);
+  const next = `<${context.routePath}?limit=${items.length}&after=${last}>; rel="next"`;
+  sendJson(context, { digestList }, { status: 200, headers: hasNextPage && last ? ['Link', next] : [] });
 }
 
 function messageNotFound(): AppError {
@@ -123,13 +96,13 @@ function parseMessageText(body: unknown): string {
 }
 
 /** @throws AppError BAD_USER_INPUT for a parameter given twice, a limit that is no number, or a malformed sha. */
-function parseListQuery(req: Request): { limit: number | undefined; after: Sha | undefined } {
-  const { limit, after } = req.query;
-  if (Array.isArray(limit) || Array.isArray(after)) {
-    throw new AppError('BAD_USER_INPUT', 'Give limit and after once each.');
-  }
+function parseListQuery(search: string): { first: number | undefined; after: Sha | undefined } {
+  const query = new URLSearchParams(search);
+  const [limits, afters] = [query.getAll('limit'), query.getAll('after')];
+  if (limits.length > 1 || afters.length > 1) throw new AppError('BAD_USER_INPUT', 'Give limit and after once each.');
+  const [[limit], [after]] = [limits, afters];
   return {
-    limit: typeof limit === 'string' ? parseDecimal(limit) : undefined,
+    first: limit === undefined ? undefined : parseDecimal(limit),
     after: after === undefined ? undefined : parseSha(after),
   };
 }
@@ -148,30 +121,26 @@ function hasETag(tags: string, sha: Sha): boolean {
   return tags.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etagOf(sha));
 }
 
-/** A message never changes, so every cache may keep it (RFC 8246). */
-function setCacheHeaders(res: ServerResponse, sha: Sha): void {
-  res.setHeader('ETag', etagOf(sha));
-  res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
-}
-
-function sendNotModified(res: ServerResponse, sha: Sha): void {
-  setCacheHeaders(res, sha);
-  res.statusCode = 304;
-  res.end();
+function sendNotModified(context: RequestContext, sha: Sha): void {
+  sendEmpty(context, { status: 304, constant: IMMUTABLE, headers: ['ETag', etagOf(sha)] });
 }
 
 /** Streams the whole list as one JSON object, a page at a time, no faster than the client reads. */
-async function streamDigests(pages: AsyncIterable<readonly Sha[]>, res: Response): Promise<void> {
+async function streamDigests(pages: AsyncIterable<readonly Sha[]>, context: RequestContext): Promise<void> {
   const iterator = pages[Symbol.asyncIterator]();
   // Before anything is sent, so that a store that does not answer can still be told by a status.
   let page = await iterator.next();
   async function* chunks(): AsyncGenerator<string> {
     let opening = '{"digestList":[';
-    for (; !page.done; page = await iterator.next()) {
-      yield `${opening}"${page.value.join('","')}"`;
-      opening = ',';
+    try {
+      for (; !page.done; page = await iterator.next()) {
+        yield `${opening}"${page.value.join('","')}"`;
+        opening = ',';
+      }
+      yield opening === ',' ? ']}' : `${opening}]}`;
+    } finally {
+      await iterator.return?.();
     }
-    yield opening === ',' ? ']}' : `${opening}]}`;
   }
-  await sendStream(res, JSON_TYPE, chunks());
+  await sendStream(context, JSON_TYPE, chunks());
 }

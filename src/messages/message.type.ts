@@ -1,5 +1,6 @@
 import { GraphQLScalarType } from 'graphql';
-import { ArgsType, Field, GraphQLISODateTime, Int, ObjectType } from 'type-graphql';
+import { ArgsType, Extensions, Field, GraphQLISODateTime, Int, ObjectType } from 'type-graphql';
+import type { TextExtensions } from '../graphql/text-fields.ts';
 import { createIsoTime } from './iso-time.ts';
 import { parseSha, type Message, type MessageSummary, type Sha } from './message.ts';
 import type { Page, PageArguments } from './message.service.ts';
@@ -42,6 +43,7 @@ export class MessageType implements Message {
   sha!: Sha;
 
   @Field(() => String, { description: 'Exactly as it was added.' })
+  @Extensions({ isText: true } satisfies TextExtensions)
   text!: string;
 
   @Field(() => Int, { description: 'Length of the text in UTF-8 bytes.' })

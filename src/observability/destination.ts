@@ -12,6 +12,36 @@ const MAX_DELAY_MS = 100;
 const MAX_RETRIES = 10;
 
 /**
+ * Joins the lines of one turn of the event loop. Each write to the stream measures its text in bytes, which copies the
+ * line from the parts that it was put together from: 2.7 of the 3.0 µs of a line.
+ */
+class LineBuffer implements DestinationStream {
+  readonly #stream: sonicBoom.SonicBoom;
+  #lines = '';
+
+  constructor(stream: sonicBoom.SonicBoom) {
+    this.#stream = stream;
+  }
+
+  write(line: string): void {
+    if (this.#lines === '') setImmediate(() => this.#flush());
+    this.#lines += line;
+  }
+
+  /** pino calls it after a fatal line. */
+  flushSync(): void {
+    this.#flush();
+    this.#stream.flushSync();
+  }
+
+  #flush(): void {
+    const lines = this.#lines;
+    this.#lines = '';
+    if (lines !== '') this.#stream.write(lines);
+  }
+}
+
+/**
  * Stdout, written outside of the requests. What cannot be written holds up neither them nor the exit: it is tried again
  * with the next lines, and stderr is told when it begins and how many lines were lost when it is over.
  *
@@ -47,14 +77,15 @@ export function createStdout(): DestinationStream {
     retriesLeft = Infinity;
   };
   stdout.on('error', complain);
-  stdout.on('drop', () => dropped++);
+  stdout.on('drop', (lines: string) => (dropped += lines.split('\n').length - 1));
   stdout.on('write', () => {
     if (isFailing) process.stderr.write(`hashpost: the log is written again, ${dropped} lines are lost\n`);
     isFailing = false;
     dropped = 0;
   });
+  const lines = new LineBuffer(stdout);
   process.on('exit', () => {
-    stdout.flushSync();
+    lines.flushSync();
   });
-  return stdout;
+  return lines;
 }

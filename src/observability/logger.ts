@@ -4,9 +4,19 @@ import { createStdout } from './destination.ts';
 
 export type { Logger };
 
-/** JSON lines on stdout, or on the given stream. */
-export function createLogger(level: string, destination: DestinationStream = createStdout()): Logger {
-  return pino({ level, base: { pid: process.pid }, serializers: { err: describeError } }, destination);
+/** A logger, and what is needed to write lines beside it. */
+export interface Log {
+  readonly logger: Logger;
+  /** Where the logger writes. */
+  readonly destination: DestinationStream;
+  /** Members of every line. */
+  readonly base: Readonly<Record<string, unknown>>;
+}
+
+/** Logs JSON lines to stdout, or to the given destination. */
+export function createLog(level: string, destination: DestinationStream = createStdout()): Log {
+  const base = { pid: process.pid };
+  return { logger: pino({ level, base, serializers: { err: describeError } }, destination), destination, base };
 }
 
 /**

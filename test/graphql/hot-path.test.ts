@@ -38,8 +38,8 @@ beforeAll(async () => {
     overrides: {
       decorateStore: brokenStore,
       observers: [
-        ({ route, res: { statusCode, operation, errorCodes, receivedBytes }, sentBytes }) => {
-          noted.push({ route, statusCode, operation, errorCodes, receivedBytes, sentBytes });
+        ({ routePath, res: { statusCode }, operation, errorCodes, receivedBytes, sentBytes }) => {
+          noted.push({ routePath, statusCode, operation, errorCodes, receivedBytes, sentBytes });
         },
       ],
     },

@@ -14,9 +14,9 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createApp } from '../../src/app.ts';
+import { createApp } from '../../src/app/app.ts';
 import { parseConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/observability/logger.ts';
+import { createLog } from '../../src/observability/logger.ts';
 import { expectWithin } from '../support/expect-within.ts';
 import { dispose, disposeLeftovers, temporaryFolder } from '../support/leftovers.ts';
 import { spawnService, type ServiceProcess } from '../support/process.ts';
@@ -236,9 +236,9 @@ test('a key that others can read is warned of, at the start and after a change',
 test('the development certificate is renewed while the service runs, and shown by its greeting from then on', async () => {
   process.chdir(temporaryFolder());
   let [time, log] = [Date.now(), ''];
-  const logger = createLogger('info', { write: (line: string) => void (log += line) });
+  const collected = createLog('info', { write: (line: string) => void (log += line) });
   const config = parseConfig({ PORT: '0', HOST: '127.0.0.1', DATABASE_URL: 'memory:' });
-  const app = createApp(config, { logger, now: () => time });
+  const app = createApp(config, { log: collected, now: () => time });
   await app.start();
   dispose(() => app.stop());
   const old = readFileSync('ssl/server.crt', 'utf8');

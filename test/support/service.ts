@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createApp, type App, type Overrides } from '../../src/app.ts';
+import { createApp, type App, type Overrides } from '../../src/app/app.ts';
 import { parseConfig } from '../../src/config.ts';
 import { createDevelopmentCertificate } from '../../src/http/development-certificate.ts';
-import { createLogger } from '../../src/observability/logger.ts';
+import { createLog } from '../../src/observability/logger.ts';
 import { Client } from './client.ts';
 import { dispose, temporaryFolder } from './leftovers.ts';
 import { createPostgres, type Postgres } from './postgres.ts';
@@ -86,10 +86,10 @@ export async function startService({
     ...env,
   });
   let log = '';
-  const logger = createLogger(config.logLevel, { write: (line: string) => void (log += line) });
+  const destination = { write: (line: string) => void (log += line) };
   // The event loop is also that of the test, which may keep it for long.
   const overload = { admit: () => true };
-  const app = createApp(config, { logger, overload, ...overrides });
+  const app = createApp(config, { log: createLog(config.logLevel, destination), overload, ...overrides });
   await app.start();
   const client = new Client(app.url, ca);
   dispose(async () => {

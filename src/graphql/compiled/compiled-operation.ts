@@ -13,7 +13,7 @@ import {
 } from 'graphql';
 import { createMeasure } from '../measure.ts';
 import { createCost } from '../operation-cost.ts';
-import { FieldErrors, type Run } from './completion.ts';
+import { FieldErrors, type Run, type TextCounter } from './completion.ts';
 import type { Fragments } from './fields.ts';
 import { compileFields, resolveFields, resolveFieldsSerially, type CompiledField, type Data } from './selection.ts';
 import { compileCoercion, type Coercion, type Variables } from './variables.ts';
@@ -50,11 +50,13 @@ export class CompiledOperation {
   /** What a run with these coerced variables costs, in the measure of operation-cost.ts. */
   readonly costOf: (variables: Variables) => number;
 
-  /** @throws Error for what cannot be compiled: an operation that the document or the schema does not have. */
+  /** @throws Error for an operation that the document or the schema does not have, and for a subscription. */
   constructor(schema: GraphQLSchema, document: DocumentNode, operationName: string | undefined) {
     const operation = getOperationAST(document, operationName);
     const root = operation && schema.getRootType(operation.operation);
     if (!root) throw new Error('the document has no such operation for this schema');
+    // Its root field would be resolved once, as if it were a query.
+    if (operation.operation === OperationTypeNode.SUBSCRIPTION) throw new Error('a subscription is a stream');
     this.#schema = schema;
     this.#operation = operation;
     this.kind = operation.operation;
@@ -70,7 +72,7 @@ export class CompiledOperation {
   }
 
   /** @param variables coerced. */
-  async execute(variables: Variables, context: unknown): Promise<ExecutionResult<Data>> {
+  async execute(variables: Variables, context: TextCounter): Promise<ExecutionResult<Data>> {
     const run: Run = { context, variables, errors: new FieldErrors() };
     let data: Data | null = null;
     try {

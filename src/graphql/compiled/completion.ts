@@ -19,9 +19,14 @@ export interface Path {
   readonly typename: string | undefined;
 }
 
+/** The context of a run. The executor adds to it the UTF-16 units of text that the result has; see text-fields.ts. */
+export interface TextCounter {
+  textLength: number;
+}
+
 /** One run of an operation. */
 export interface Run {
-  readonly context: unknown;
+  readonly context: TextCounter;
   /** Coerced. */
   readonly variables: Record<string, unknown>;
   readonly errors: FieldErrors;
@@ -53,10 +58,11 @@ export class FieldErrors {
 /** Makes of what a resolver returned what the answer says; throws, or rejects with, what keeps it from that. */
 export type Completer = (value: unknown, path: Path, run: Run) => unknown;
 
-/** The field whose value is completed, for errors. */
+/** The field whose value is completed. */
 interface CompletedField {
   readonly parent: GraphQLObjectType;
   readonly nodes: FieldNodes;
+  readonly isText: boolean;
 }
 
 type CompileObject = (type: GraphQLObjectType, nodes: FieldNodes) => Completer;
@@ -96,8 +102,18 @@ export function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
+/** Makes the function that serializes a value of a leaf type. Here, and only here, the texts of a result are counted. */
+export function compileLeaf(type: GraphQLLeafType, isText: boolean): (value: unknown, run: Run) => unknown {
+  if (!isText) return (value) => type.serialize(value);
+  return (value, { context }) => {
+    const serialized: unknown = type.serialize(value);
+    if (typeof serialized === 'string') context.textLength += serialized.length;
+    return serialized;
+  };
+}
+
 function nullableCompleter(type: GraphQLOutputType, field: CompletedField, compileObject: CompileObject): Completer {
-  if (isLeafType(type)) return leafCompleter(type);
+  if (isLeafType(type)) return leafCompleter(type, field);
   if (isListType(type)) return listCompleter(type.ofType, field, compileObject);
   if (isObjectType(type) && !type.isTypeOf) return compileObject(type, field.nodes);
   throw new Error(`operations on the type ${String(type)} cannot be compiled`);
@@ -115,9 +131,10 @@ function nonNullCompleter(complete: Completer, { parent, nodes }: CompletedField
   };
 }
 
-function leafCompleter(type: GraphQLLeafType): Completer {
-  return (value) => {
-    const serialized: unknown = type.serialize(value);
+function leafCompleter(type: GraphQLLeafType, { isText }: CompletedField): Completer {
+  const serialize = compileLeaf(type, isText);
+  return (value, _path, run) => {
+    const serialized = serialize(value, run);
     if (serialized === undefined || serialized === null) throw new Error(`${type.name} serialized a value to null`);
     return serialized;
   };

@@ -1,6 +1,7 @@
 import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import { execute, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { GraphQLContext } from '../context.ts';
+import { assertCompilable } from './assert-compilable.ts';
 import { CompiledOperation } from './compiled-operation.ts';
 import type { CompiledOperations } from './operations.ts';
 
@@ -11,8 +12,12 @@ type ExecutorRequest = Parameters<Executor>[0];
 /**
  * The hook by which Apollo lets others execute what it has parsed, validated and limited. It runs the compiled form and
  * keeps it, so that the first run of an operation and those of the hot path are runs of the same thing.
+ *
+ * @throws Error for a schema that cannot be compiled.
  */
 export function createGateway(schema: GraphQLSchema, operations: CompiledOperations): Gateway {
+  assertCompilable(schema);
+
   async function executor(request: ExecutorRequest): Promise<ExecutionResult> {
     const context = request.context as GraphQLContext;
     return context.result ?? (await runCompiled(request, context));

@@ -3,14 +3,22 @@ import {
   isLeafType,
   isNonNullType,
   type GraphQLField,
-  type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLResolveInfo,
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { compileArguments } from './arguments.ts';
-import { compileCompleter, handleFieldError, isPromise, type Completer, type Path, type Run } from './completion.ts';
+import { isTextField } from '../text-fields.ts';
+import {
+  compileCompleter,
+  compileLeaf,
+  handleFieldError,
+  isPromise,
+  type Completer,
+  type Path,
+  type Run,
+} from './completion.ts';
 import { collectFields, findField, type FieldNodes, type Selector } from './fields.ts';
 
 /** The answer of one selection set. It has no prototype, because `__proto__` is a legal response key. */
@@ -100,7 +108,8 @@ function compileField(scope: OperationScope, place: FieldPlace): CompiledField {
   const { key, type, definition, nodes } = place;
   const typename = type.name;
   const read = compileResolver(scope, place);
-  const complete = compileCompleter(definition.type, { parent: type, nodes }, (objectType) =>
+  const isText = isTextField(definition);
+  const complete = compileCompleter(definition.type, { parent: type, nodes, isText }, (objectType) =>
     compileObject(scope, objectType, nodes),
   );
   const field = { nodes, isNonNull: isNonNullType(definition.type) };
@@ -122,28 +131,27 @@ function compileField(scope: OperationScope, place: FieldPlace): CompiledField {
 
   const leaf = getNullableType(definition.type);
   const isPlain = isLeafType(leaf) && !definition.resolve;
-  return { key, resolve: isPlain ? plainLeaf(definition.name, leaf, resolveField) : resolveField };
+  return { key, resolve: isPlain ? plainLeaf(definition.name, compileLeaf(leaf, isText), resolveField) : resolveField };
 }
 
-/** Most fields of most answers: a property of a scalar type. Whatever is not plain goes the general way. */
-function plainLeaf(name: string, type: GraphQLLeafType, resolveField: CompiledField['resolve']): typeof resolveField {
+/** Most fields of most results are a property of a scalar type. Anything unusual goes the general way. */
+function plainLeaf(
+  name: string,
+  serialize: (value: unknown, run: Run) => unknown,
+  resolveField: CompiledField['resolve'],
+): CompiledField['resolve'] {
   return function resolvePlainLeaf(source, parent, run) {
     const value = typeof source === 'object' && source !== null ? (source as Data)[name] : undefined;
     if (typeof value === 'string' || typeof value === 'number' || value instanceof Date) {
-      const serialized = trySerialize(type, value);
-      if (serialized !== undefined && serialized !== null) return serialized;
+      try {
+        const serialized = serialize(value, run);
+        if (serialized !== undefined && serialized !== null) return serialized;
+      } catch {
+        // The general way meets the error again, and reports it at its place.
+      }
     }
     return resolveField(source, parent, run);
   };
-}
-
-function trySerialize(type: GraphQLLeafType, value: unknown): unknown {
-  try {
-    return type.serialize(value);
-  } catch {
-    // The general way meets it again, and reports it at its place.
-    return undefined;
-  }
 }
 
 function compileObject(scope: OperationScope, type: GraphQLObjectType, nodes: FieldNodes): Completer {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { explainListenError } from '../../http/listen-error.ts';
-import { JSON_TYPE, send } from '../../http/send.ts';
+import { JSON_TYPE } from '../../http/respond.ts';
 import type { Logger } from '../logger.ts';
 import { topCallers } from './callers.ts';
 import { render } from './family.ts';
@@ -82,7 +82,7 @@ export class MetricsServer implements AsyncDisposable {
       sendText(res, 405, 'only GET and HEAD\n');
     } else {
       const { contentType, body } = await page(await this.#collectOnce());
-      send(res, 200, contentType, body);
+      respond(res, 200, contentType, body);
     }
   }
 
@@ -107,5 +107,9 @@ function presentCallers(processes: readonly ProcessReport[]): Page {
 }
 
 function sendText(res: ServerResponse, status: number, body: string): void {
-  send(res, status, 'text/plain; charset=utf-8', body);
+  respond(res, status, 'text/plain; charset=utf-8', body);
+}
+
+function respond(res: ServerResponse, status: number, contentType: string, body: string): void {
+  res.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) }).end(body);
 }

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../errors.ts';
-import type { FinishedRequest } from '../observe-requests.ts';
+import type { RequestObserver } from '../../http/observe-requests.ts';
 import { Callers, type CallersState } from './callers.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { gauge, type Family } from './family.ts';
 import { processFamilies } from './process-metrics.ts';
-import { RequestMetrics, type Door } from './request-metrics.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics, type StoreSource } from './store-metrics.ts';
 
 /** All that one process has to tell. It is sent from worker to primary, so it is plain data. */
@@ -22,7 +22,6 @@ export interface Sources extends StoreSource {
 }
 
 export interface MetricsOptions {
-  readonly doorOf: (route: string) => Door;
   readonly version: string;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
@@ -31,20 +30,19 @@ export interface MetricsOptions {
 /** What a process that answers requests keeps count of. Nothing in it holds a text, a sha, a path or a secret. */
 export class Metrics {
   readonly #version: string;
-  readonly #requests: RequestMetrics;
+  readonly #requests = new RequestMetrics();
   readonly #callers: Callers;
   readonly #store = new StoreMetrics();
   readonly #delay = new EventLoopDelay();
 
-  constructor({ doorOf, version, now }: MetricsOptions) {
+  constructor({ version, now }: MetricsOptions) {
     this.#version = version;
-    this.#requests = new RequestMetrics(doorOf);
     this.#callers = new Callers(now);
   }
 
-  readonly recordRequest = (request: FinishedRequest): void => {
-    this.#requests.record(request);
-    this.#callers.record(request.address, request.res.receivedBytes + request.sentBytes);
+  readonly recordRequest: RequestObserver = (context, timing) => {
+    this.#requests.record(context, timing);
+    this.#callers.record(context.address, context.receivedBytes + context.sentBytes);
   };
 
   /** What was refused before it became a request. */

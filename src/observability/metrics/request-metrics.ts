@@ -1,5 +1,7 @@
 import { errorTable, type ErrorCode } from '../../errors.ts';
-import type { FinishedRequest } from '../observe-requests.ts';
+import type { RequestContext } from '../../http/context.ts';
+import type { RequestObserver } from '../../http/observe-requests.ts';
+import type { Api } from '../../http/route.ts';
 import { Durations } from './durations.ts';
 import { counter, durationFamilies, type Family, type Labels } from './family.ts';
 
@@ -28,24 +30,19 @@ interface Kind {
  * plain numbers, and labels are written only when somebody asks.
  */
 export class RequestMetrics {
-  readonly #doorOf: (route: string) => Door;
   readonly #kinds = new Map<string, Kind>();
   readonly #errors = new Map(DOORS.map((door) => [door, new Map(codes().map((code) => [code, 0]))] as const));
 
-  /** @param doorOf which door a route template is of. */
-  constructor(doorOf: (route: string) => Door) {
-    this.#doorOf = doorOf;
-  }
-
-  record({ req, res, route, milliseconds, sentBytes, now }: FinishedRequest): void {
-    const kind = this.#kindOf(route, req.method ?? '', res.operation ?? '');
+  readonly record: RequestObserver = (context, { end, milliseconds }) => {
+    const { res, errorCodes } = context;
+    const kind = this.#kindOf(context);
     const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
-    kind.durations.record(milliseconds / 1000, now);
+    kind.durations.record(milliseconds / 1000, end);
     kind.statuses.set(status, (kind.statuses.get(status) ?? 0) + 1);
-    kind.receivedBytes += res.receivedBytes;
-    kind.sentBytes += sentBytes;
-    for (const code of res.errorCodes) this.recordError(code, kind.door);
-  }
+    kind.receivedBytes += context.receivedBytes;
+    kind.sentBytes += context.sentBytes;
+    for (const code of errorCodes) this.recordError(code, kind.door);
+  };
 
   /** An answer with such an error. */
   recordError(code: ErrorCode, door: Door): void {
@@ -78,15 +75,15 @@ export class RequestMetrics {
     ];
   }
 
-  #kindOf(route: string, method: string, operation: string): Kind {
-    const key = `${method} ${operation} ${route}`;
+  #kindOf({ req, route, routePath, operation = '' }: RequestContext): Kind {
+    const method = METHODS.has(req.method ?? '') ? String(req.method) : 'other';
+    const key = `${method} ${operation} ${routePath}`;
     const known = this.#kinds.get(key);
     if (known) return known;
-    if (!METHODS.has(method) && method !== 'other') return this.#kindOf(route, 'other', operation);
-    const door = this.#doorOf(route);
+    const door = doorOf(route?.api);
     const kind = {
       door,
-      labels: { door, route, operation, method },
+      labels: { door, route: routePath, operation, method },
       durations: new Durations(),
       statuses: new Map<number, number>(),
       receivedBytes: 0,
@@ -95,6 +92,10 @@ export class RequestMetrics {
     this.#kinds.set(key, kind);
     return kind;
   }
+}
+
+function doorOf(api: Api | undefined): Door {
+  return api?.name === 'rest' || api?.name === 'graphql' ? api.name : 'other';
 }
 
 /** All from the start at zero, because the rate of a series begins with its second value. */
