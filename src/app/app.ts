@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { createRoutes } from './routes.ts';
 import { announce, urlOf } from '../http/announce.ts';
 import { createClientAddressOf } from '../http/client-address.ts';
-import { Listener } from '../http/listener.ts';
+import { Listener, type ListenerOptions } from '../http/listener.ts';
 import type { RequestObserver } from '../http/observe-requests.ts';
 import { Overload, type Admission } from '../http/overload.ts';
 import { createPolicies } from '../http/policies.ts';
@@ -80,22 +80,16 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     const traffic = new Traffic();
     const isStopping = (): boolean => traffic.isDraining;
     const parts = { config, logger, store: measured, cache, now, opened, tls, url: () => url, isStopping };
-    const admission = overload ?? opened.use(new Overload(logger));
+    const load = { overload: overload ?? opened.use(new Overload(logger)), traffic };
     const handler = createRequestHandler({
       routes: await createRoutes(parts),
-      policies: createPolicies({ corsOrigins: config.corsOrigins, overload: admission, traffic }),
+      policies: createPolicies({ corsOrigins: config.corsOrigins, ...load }),
       respondError: createRespondError(logger),
       traffic,
       observers: [accessLog(log), ...(metrics ? [metrics.recordRequest] : []), ...observers],
       clientAddressOf: metrics && createClientAddressOf(config.trustedProxies),
     });
-    const listener = new Listener({
-      tls,
-      traffic,
-      handler,
-      maxConnections: config.maxConnections,
-      onRefusal: metrics?.recordRefusal,
-    });
+    const listener = createListener({ config, tls, traffic, handler, metrics });
     if (metrics) {
       const sources = { stats: () => store.stats(), cache, listener, certificate: () => tls.current.certificate };
       opened.use(await publishMetrics({ ...metricsAddress, isWorker, report: () => metrics.report(sources) }));
@@ -121,6 +115,15 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
       return resources.disposeAsync();
     },
   };
+}
+
+interface ListenerParts extends Pick<ListenerOptions, 'tls' | 'traffic' | 'handler'> {
+  readonly config: Config;
+  readonly metrics: Metrics | undefined;
+}
+
+function createListener({ config: { maxConnections }, metrics, ...parts }: ListenerParts): Listener {
+  return new Listener({ ...parts, maxConnections, onRefusal: metrics?.recordRefusal });
 }
 
 /** What becomes of the servers of a database is in the log. */

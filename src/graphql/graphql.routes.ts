@@ -66,7 +66,9 @@ export function graphqlRoutes({ apollo, hotPath, bodyOptions }: GraphQLRoutesOpt
 
   const handlePost: Handler = async (context) => {
     const mediaType = assertMediaType(context.req.headers.accept);
-    const body = await readOperation(context, bodyOptions);
+    assertJson(context.req.headers['content-type']);
+    const body = await readJson(context, bodyOptions);
+    assertQueryLength(body, bodyOptions);
     const graphqlContext = createGraphQLContext(context);
     const result = await hotPath(body, graphqlContext);
     if (result === undefined) await respondByApollo(context, { mediaType, body, graphqlContext });
@@ -114,14 +116,14 @@ function contentTypeOf(mediaType: string): string {
 }
 
 /** @throws AppError UNSUPPORTED_MEDIA_TYPE unless the body says that it is JSON: a form could come from any site. */
-async function readOperation(context: RequestContext, bodyOptions: OperationBodyOptions): Promise<unknown> {
-  if (!isJson(context.req.headers['content-type'])) {
-    throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation with Content-Type: application/json.');
-  }
-  const body = await readJson(context, bodyOptions);
+function assertJson(contentType: string | undefined): void {
+  if (isJson(contentType)) return;
+  throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation with Content-Type: application/json.');
+}
+
+function assertQueryLength(body: unknown, { queryLimit, tooLarge }: OperationBodyOptions): void {
   const query = typeof body === 'object' && body && 'query' in body ? body.query : undefined;
-  if (typeof query === 'string' && query.length > bodyOptions.queryLimit) throw bodyOptions.tooLarge();
-  return body;
+  if (typeof query === 'string' && query.length > queryLimit) throw tooLarge();
 }
 
 function isJson(contentType = ''): boolean {

@@ -9,7 +9,7 @@ export type MediaType = (typeof mediaTypes)[number];
  * @returns undefined when the client takes neither.
  */
 export function negotiateMediaType(accept: string | undefined): MediaType | undefined {
-  if (accept === undefined) return 'application/json';
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
   return new Negotiator({ headers: { accept: withoutCharset(accept) } }).mediaType([...mediaTypes]) as
     MediaType | undefined;
 }

@@ -25,12 +25,16 @@ export interface BodyOptions {
  */
 export async function readJson(context: RequestContext, options: BodyOptions): Promise<unknown> {
   assertPlainUtf8(context.req);
-  const body = await readBody(context, options);
+  return parseJson(await readBody(context, options));
+}
+
+function parseJson(body: Buffer): unknown {
   if (body.length === 0) throw new AppError('INVALID_JSON', 'The body is empty; send JSON.');
   if (!isUtf8(body)) throw new AppError('INVALID_UTF8');
-  assertDepth(body);
+  const json = body.toString('utf8');
+  assertDepth(json);
   try {
-    return JSON.parse(body.toString('utf8')) as unknown;
+    return JSON.parse(json) as unknown;
   } catch {
     // The parser's own message quotes the input, so it is not even kept as the cause.
     throw new AppError('INVALID_JSON');
@@ -55,7 +59,8 @@ function assertPlainUtf8(req: IncomingMessage): void {
   }
 }
 
-async function readBody(context: RequestContext, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
+/** @throws what `tooLarge` makes, at once where the length is announced. */
+function readBody(context: RequestContext, { limit, tooLarge }: BodyOptions): Promise<Buffer> {
   const { req, res } = context;
   if (Number(req.headers['content-length'] ?? 0) > limit) throw tooLarge();
   // The server leaves this answer to us, so that a body is only asked for when it will be read (RFC 9110, 10.1.1).
@@ -83,33 +88,32 @@ async function readBody(context: RequestContext, { limit, tooLarge }: BodyOption
   });
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 
-/** One pass over the bytes; strings, where nearly all of them are, are skipped from quote to quote. */
-function assertDepth(json: Buffer): void {
+/** One pass over the text; strings, where nearly all of it is, are skipped from quote to quote. */
+function assertDepth(json: string): void {
   let depth = 0;
   for (let index = 0; index < json.length; index++) {
-    const byte = json[index];
-    if (byte === QUOTE) {
+    const unit = json.charCodeAt(index);
+    if (unit === QUOTE) {
       index = endOfString(json, index);
-    } else if (byte === 0x5b || byte === 0x7b) {
+    } else if (unit === 0x5b || unit === 0x7b) {
       if (++depth > MAX_DEPTH) throw new AppError('INVALID_JSON', `The body nests deeper than ${MAX_DEPTH} levels.`);
-    } else if (byte === 0x5d || byte === 0x7d) {
+    } else if (unit === 0x5d || unit === 0x7d) {
       depth--;
     }
   }
 }
 
 /** The index of the quote that closes the string opened at `start`, or the end of the input. */
-function endOfString(json: Buffer, start: number): number {
-  let quote = json.indexOf(QUOTE, start + 1);
-  while (quote !== -1 && isEscaped(json, quote)) quote = json.indexOf(QUOTE, quote + 1);
+function endOfString(json: string, start: number): number {
+  let quote = json.indexOf('"', start + 1);
+  while (quote !== -1 && isEscaped(json, quote)) quote = json.indexOf('"', quote + 1);
   return quote === -1 ? json.length : quote;
 }
 
-function isEscaped(json: Buffer, index: number): boolean {
+function isEscaped(json: string, index: number): boolean {
   let backslashes = 0;
-  while (json[index - 1 - backslashes] === BACKSLASH) backslashes++;
+  while (json.charCodeAt(index - 1 - backslashes) === BACKSLASH) backslashes++;
   return backslashes % 2 === 1;
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../errors.ts';
+import type { CompleteResponse } from './respond.ts';
+import type { ResponseBatch } from './response-batch.ts';
 import type { Route } from './route.ts';
 import type { Connection, Traffic } from './traffic.ts';
 
@@ -15,6 +17,7 @@ export interface RequestContextOptions {
   readonly res: ServerResponse;
   readonly connection: Connection;
   readonly traffic: Traffic;
+  readonly batch: ResponseBatch<RequestContext>;
   /** IP address of the client. Undefined where nobody asks for it, or where the client is gone already. */
   readonly address: string | undefined;
 }
@@ -28,6 +31,7 @@ export class RequestContext {
   readonly res: ServerResponse;
   readonly connection: Connection;
   readonly traffic: Traffic;
+  readonly batch: ResponseBatch<RequestContext>;
   readonly address: string | undefined;
   /** Time at which the head of the request had arrived, by `performance.now()`. */
   readonly start = performance.now();
@@ -39,6 +43,8 @@ export class RequestContext {
   isLongLived = false;
   /** Kind of GraphQL operation: query, mutation or subscription. */
   operation: string | undefined;
+  /** The response, once there is one; streams are written at once and have none. */
+  response: CompleteResponse | undefined;
   /** Codes of the errors in the response, each once. */
   errorCodes = NO_CODES;
   /** Bytes of the request's body that were read. */
@@ -50,11 +56,12 @@ export class RequestContext {
   /** The other headers that CORS adds to the response: name, value, name, value, … */
   corsHeaders = NO_HEADERS;
 
-  constructor({ req, res, connection, traffic, address }: RequestContextOptions) {
+  constructor({ req, res, connection, traffic, batch, address }: RequestContextOptions) {
     this.req = req;
     this.res = res;
     this.connection = connection;
     this.traffic = traffic;
+    this.batch = batch;
     this.address = address;
     const given = req.headers['x-request-id'];
     this.id = typeof given === 'string' && acceptableId.test(given) ? given : randomUUID();
@@ -78,6 +85,11 @@ export class RequestContext {
     const { url = '' } = this.req;
     const start = url.indexOf('?');
     return start === -1 ? '' : url.slice(start);
+  }
+
+  /** Whether it is too late for another response. */
+  get hasResponded(): boolean {
+    return this.response !== undefined || this.res.headersSent;
   }
 
   noteError(code: ErrorCode): void {

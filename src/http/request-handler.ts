@@ -6,7 +6,8 @@ import type { RequestListener } from './listener.ts';
 import { observeRequest, type RequestObserver } from './observe-requests.ts';
 import type { Policy } from './policies.ts';
 import type { RespondError } from './respond-error.ts';
-import { sendEmpty } from './respond.ts';
+import { sendEmpty, writeResponse } from './respond.ts';
+import { ResponseBatch } from './response-batch.ts';
 import { allowedMethods, createPlainMatcher, type Handler, type Route } from './route.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -29,6 +30,13 @@ type ContextResponse = Response<unknown, { context: RequestContext }>;
  */
 export function createRequestHandler(options: RequestHandlerOptions): RequestListener {
   const { routes, policies, respondError, traffic, observers, clientAddressOf } = options;
+  const batch = new ResponseBatch((context: RequestContext) => {
+    try {
+      writeResponse(context);
+    } catch (error) {
+      respondError(context, error);
+    }
+  });
   const matchPlain = createPlainMatcher(routes);
   const router = createExpressRouter(routes, serve);
 
@@ -54,7 +62,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestLis
 
   return function handleRequest(req, res, connection) {
     // The address is read now, because a closed socket has forgotten it.
-    const context = new RequestContext({ req, res, connection, traffic, address: clientAddressOf?.(req) });
+    const context = new RequestContext({ req, res, connection, traffic, batch, address: clientAddressOf?.(req) });
     observeRequest(context, observers);
     const match = matchPlain(req.url ?? '');
     if (match) {

@@ -30,8 +30,8 @@ function isOutageRefusal({ code, cause }: AppError): boolean {
 export type RespondError = (context: RequestContext, thrown: unknown) => void;
 
 /**
- * Makes the end of all requests that fail: whatever was thrown, in the format of the API that was called. Once the head
- * is out, only a cut connection can tell the client, so that half a body never looks complete.
+ * Makes the end of all requests that fail: whatever was thrown, in the format of the API that was called. Once there
+ * is a response, only a cut connection can tell the client, so that half a body never looks complete.
  */
 export function createRespondError(logger: Logger): RespondError {
   return function respondError(context, thrown) {
@@ -39,7 +39,7 @@ export function createRespondError(logger: Logger): RespondError {
     logError(logger, error, context.id);
     context.noteError(error.code);
     const { req, res, route } = context;
-    if (res.headersSent) {
+    if (context.hasResponded) {
       res.destroy();
       return;
     }

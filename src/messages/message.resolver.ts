@@ -25,8 +25,8 @@ export class MessageResolver {
   }
 
   @Query(() => MessageType, { nullable: true, description: 'The message with this sha, or null.' })
-  async messageBySha(@Arg('sha', () => Sha256) sha: Sha): Promise<MessageType | null> {
-    return (await this.#service.findBySha(sha)) ?? null;
+  messageBySha(@Arg('sha', () => Sha256) sha: Sha): MessageType | undefined | Promise<MessageType | undefined> {
+    return this.#service.findBySha(sha);
   }
 
   @Mutation(() => MessageType, {

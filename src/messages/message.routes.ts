@@ -5,7 +5,7 @@ import type { RequestContext } from '../http/context.ts';
 import { LongLivedLimit } from '../http/long-lived.ts';
 import { constantHeaders, JSON_TYPE, sendEmpty, sendJson, sendStream } from '../http/respond.ts';
 import type { Handler, Route } from '../http/route.ts';
-import { isSha, parseSha, type Sha } from './message.ts';
+import { isSha, parseSha, type Message, type Sha } from './message.ts';
 import type { MessageService } from './message.service.ts';
 
 /** Whole lists that one process sends at a time: each reads the entire store, as fast as its client can take it. */
@@ -24,7 +24,7 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
     sendJson(context, { digest: sha }, { status: 201, headers: ['Location', `/messages/${sha}`, 'ETag', etagOf(sha)] });
   };
 
-  const findMessage: Handler = async (context, sha) => {
+  const findMessage: Handler = (context, sha) => {
     if (!isSha(sha)) throw messageNotFound();
     const ifNoneMatch = context.req.headers['if-none-match'];
     // A client that names the tag has had the message, and it cannot have changed since: no need to look.
@@ -32,10 +32,9 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
       sendNotModified(context, sha);
       return;
     }
-    const message = await service.findBySha(sha);
-    if (!message) throw messageNotFound();
-    if (ifNoneMatch?.trim() === '*') sendNotModified(context, sha);
-    else sendJson(context, { message: message.text }, { status: 200, constant: IMMUTABLE, headers: ['ETag', etagOf(sha)] }); // prettier-ignore
+    const found = service.findBySha(sha);
+    if (found instanceof Promise) return found.then((message) => sendFound(context, message));
+    sendFound(context, found);
   };
 
   const listDigests = createListDigests(service);
@@ -46,6 +45,13 @@ export function messageRoutes(service: MessageService, bodyOptions: BodyOptions)
     // The legacy service's README said /message, its code /messages.
     { path: '/message/:sha', api: restApi, handlers: { GET: findMessage } },
   ];
+}
+
+function sendFound(context: RequestContext, message: Message | undefined): void {
+  if (!message) throw messageNotFound();
+  const { sha, text } = message;
+  if (context.req.headers['if-none-match']?.trim() === '*') sendNotModified(context, sha);
+  else sendJson(context, { message: text }, { status: 200, constant: IMMUTABLE, headers: ['ETag', etagOf(sha)] });
 }
 
 function createListDigests(service: MessageService): Handler {

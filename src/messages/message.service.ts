@@ -69,10 +69,16 @@ export class MessageService {
     return known ? verifyMessage(known) : toMessage(message);
   }
 
-  /** @throws AppError INTEGRITY_ERROR when the stored bytes do not have that sha any more. */
-  async findBySha(sha: Sha): Promise<Message | undefined> {
-    const cached = this.#cache.get(sha);
-    if (cached) return cached;
+  /**
+   * Finds a message; at once, without a promise, where it is in the cache.
+   *
+   * @throws AppError INTEGRITY_ERROR when the stored bytes do not have that sha any more, or what the store throws.
+   */
+  findBySha(sha: Sha): Message | undefined | Promise<Message | undefined> {
+    return this.#cache.get(sha) ?? this.#findStored(sha);
+  }
+
+  async #findStored(sha: Sha): Promise<Message | undefined> {
     const stored = await this.#store.find(sha);
     if (!stored) return undefined;
     const message = verifyMessage(stored);

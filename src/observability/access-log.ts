@@ -10,20 +10,30 @@ import type { Log } from './logger.ts';
  * our own.
  */
 export function accessLog({ logger, destination, base }: Log): RequestObserver {
-  const bindings = `,${JSON.stringify(base).slice(1, -1)}`;
-  const prefixOf = (level: 'info' | 'debug'): string | undefined =>
-    logger.isLevelEnabled(level) ? `{"level":${logger.levels.values[level]},"time":` : undefined;
+  const bindings = `,${JSON.stringify(base).slice(1, -1)},"requestId":"`;
+  const startOf = (level: 'info' | 'debug'): ((now: number) => string) | undefined =>
+    logger.isLevelEnabled(level) ? createStart(`{"level":${logger.levels.values[level]},"time":`, bindings) : undefined;
   // Health checks come every few seconds and say nothing.
-  const [prefix, probePrefix] = [prefixOf('info'), prefixOf('debug')];
+  const [start, probeStart] = [startOf('info'), startOf('debug')];
 
   return function accessLog({ id, req, res, route, routePath, sentBytes }, { milliseconds }) {
-    const linePrefix = route?.isProbe === true ? probePrefix : prefix;
-    if (linePrefix === undefined) return;
+    const startLine = route?.isProbe === true ? probeStart : start;
+    if (!startLine) return;
     const duration = Math.round(milliseconds * 1000) / 1000;
+    const end = res.writableFinished ? ',"msg":"request"}\n' : ',"aborted":true,"msg":"request"}\n';
     destination.write(
-      `${linePrefix}${Date.now()}${bindings},"requestId":"${id}","method":"${req.method}","route":"${routePath}",` +
-        `"status":${res.statusCode},"durationMs":${duration},"bytes":${sentBytes}` +
-        `${res.writableFinished ? '' : ',"aborted":true'},"msg":"request"}\n`,
+      `${startLine(Date.now())}${id}","method":"${req.method}","route":"${routePath}","status":${res.statusCode},` +
+        `"durationMs":${duration},"bytes":${sentBytes}${end}`,
     );
+  };
+}
+
+/** Lines of the same millisecond begin alike, so that the time is written once for all of them. */
+function createStart(head: string, tail: string): (now: number) => string {
+  let last = NaN;
+  let text = '';
+  return function start(now) {
+    if (now !== last) text = `${head}${(last = now)}${tail}`;
+    return text;
   };
 }

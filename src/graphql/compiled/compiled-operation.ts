@@ -13,7 +13,7 @@ import {
 } from 'graphql';
 import { createMeasure } from '../measure.ts';
 import { createCost } from '../operation-cost.ts';
-import { FieldErrors, type Run, type TextCounter } from './completion.ts';
+import { FieldErrors, isPromise, type Run, type TextCounter } from './completion.ts';
 import type { Fragments } from './fields.ts';
 import { compileFields, resolveFields, resolveFieldsSerially, type CompiledField, type Data } from './selection.ts';
 import { compileCoercion, type Coercion, type Variables } from './variables.ts';
@@ -71,19 +71,29 @@ export class CompiledOperation {
     this.costOf = createCost(schema, document, operation);
   }
 
-  /** @param variables coerced. */
-  async execute(variables: Variables, context: TextCounter): Promise<ExecutionResult<Data>> {
+  /**
+   * Runs the operation. The result is a promise only where a resolver returns one; it never rejects.
+   *
+   * @param variables coerced.
+   */
+  execute(variables: Variables, context: TextCounter): ExecutionResult<Data> | Promise<ExecutionResult<Data>> {
     const run: Run = { context, variables, errors: new FieldErrors() };
-    let data: Data | null = null;
     try {
-      const fields = this.#fieldsFor(variables);
-      const isSerial = this.#operation.operation === OperationTypeNode.MUTATION;
-      data = await (isSerial ? resolveFieldsSerially(fields, run) : resolveFields(fields, undefined, undefined, run));
+      const data = this.#resolveRoot(variables, run);
+      if (!isPromise(data)) return toResult(data, run);
+      return data.then(
+        (settled) => toResult(settled, run),
+        (error: unknown) => toFailure(error, run),
+      );
     } catch (error) {
-      run.errors.add(error as GraphQLError, undefined);
+      return toFailure(error, run);
     }
-    const errors = run.errors.list;
-    return errors ? { errors, data } : { data };
+  }
+
+  #resolveRoot(variables: Variables, run: Run): Data | Promise<Data> {
+    const fields = this.#fieldsFor(variables);
+    const isSerial = this.kind === OperationTypeNode.MUTATION;
+    return isSerial ? resolveFieldsSerially(fields, run) : resolveFields(fields, undefined, undefined, run);
   }
 
   #fieldsFor(variables: Variables): readonly CompiledField[] {
@@ -101,6 +111,15 @@ export class CompiledOperation {
     this.#variants.set(variant, fields);
     return fields;
   }
+}
+
+function toResult(data: Data | null, { errors: { list: errors } }: Run): ExecutionResult<Data> {
+  return errors ? { errors, data } : { data };
+}
+
+function toFailure(error: unknown, run: Run): ExecutionResult<Data> {
+  run.errors.add(error as GraphQLError, undefined);
+  return toResult(null, run);
 }
 
 function fragmentsOf({ definitions }: DocumentNode): Fragments {

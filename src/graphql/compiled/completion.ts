@@ -98,7 +98,7 @@ export function handleFieldError(
   return null;
 }
 
-export function isPromise(value: unknown): value is Promise<unknown> {
+export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 

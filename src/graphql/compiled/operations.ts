@@ -29,7 +29,7 @@ export class CompiledOperations {
   }
 }
 
-/** The length keeps apart a name and a text that begins with it. */
+/** No document begins with a digit, and the length keeps apart a name and a text that begins with it. */
 function keyOf(query: string, operationName: string | undefined): string {
-  return operationName === undefined ? `:${query}` : `${operationName.length}:${operationName}${query}`;
+  return operationName === undefined ? query : `${operationName.length}:${operationName}${query}`;
 }
