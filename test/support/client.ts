@@ -49,14 +49,16 @@ export class Client {
         incoming.on('error', fail);
         incoming.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');
-          resolve({
+          const answer = {
             status: incoming.statusCode ?? 0,
             headers: incoming.headers,
             text,
             get json() {
               return JSON.parse(text) as unknown;
             },
-          });
+          };
+          // A service in this process logs the request once its response is written, in the same turn.
+          setImmediate(resolve, answer);
         });
       });
       outgoing.on('error', fail);
