@@ -74,7 +74,7 @@ const settings = {
   ),
   messageCacheBytes: setting(
     'MESSAGE_CACHE_BYTES',
-    '33554432',
+    '8388608',
     'memory of each process for messages that were read lately; 0 for none',
     integerFrom(0, 1024 ** 4),
   ),

@@ -123,7 +123,7 @@ async function serveWithWorkers(config: Config, { logger }: Log, told: Promise<N
   const { announce, urlOf } = await import('./http/announce.ts');
   const { shareTls } = await import('./http/shared-tls.ts');
   const { WatchedTls } = await import('./http/watched-tls.ts');
-  const { Workers } = await import('./http/workers.ts');
+  const { Workers } = await import('./processes/workers.ts');
   const tls = await WatchedTls.open({ config, logger, now: Date.now });
   shareTls(tls);
   onHangup(() => tls.reload());

@@ -1,64 +1,54 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster from 'node:cluster';
 import { X509Certificate } from 'node:crypto';
+import { onPrimaryMessage, sendToAllWorkers, sendToWorker, type ToWorker } from '../processes/channel.ts';
 import { ServedTls } from './served-tls.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /**
- * Workers get certificate and key from their primary, which alone looks at the files: all have the same pair, one line
- * says so, and a worker that is replaced does not depend on files that cannot be used just then.
+ * In the primary: sends certificate and key to each worker when it is there, and whenever they change. The primary alone
+ * looks at the files: all workers show the same pair, one line logs it, and a worker that is replaced does not depend on
+ * files that cannot be used just then.
  */
-interface TlsMessage {
-  readonly tls: { readonly cert: string; readonly key: string };
-}
-
-/** The primary's half: each worker gets the pair when it is there, and every later one. */
 export function shareTls(served: ServedTls): void {
-  const share = (worker: Worker): void => {
-    const { cert, key } = served.current;
-    const message: TlsMessage = { tls: { cert, key } };
-    // One that cannot be reached is dying; its successor is given it.
-    worker.send(message, () => undefined);
-  };
-  cluster.on('online', share);
-  served.onReplaced(() => {
-    for (const worker of Object.values(cluster.workers ?? {})) if (worker) share(worker);
+  const toMessage = ({ cert, key }: TlsFiles): ToWorker['tls'] => ({ cert, key });
+  cluster.on('online', (worker) => {
+    sendToWorker(worker, 'tls', toMessage(served.current));
+  });
+  served.onReplaced((files) => {
+    sendToAllWorkers('tls', toMessage(files));
   });
 }
 
-/** The worker's half. */
+/** In a worker: certificate and key as the primary sends them. */
 export class ReceivedTls extends ServedTls {
-  readonly #receive = (message: Partial<TlsMessage>): void => {
-    const files = toTlsFiles(message);
-    if (files) this.replace(files);
-  };
+  readonly #stopListening: () => void;
 
   private constructor(files: TlsFiles) {
     super(files);
-    process.on('message', this.#receive);
+    this.#stopListening = onPrimaryMessage('tls', (tls) => {
+      this.replace(toTlsFiles(tls));
+    });
   }
 
-  /** Resolves with the first pair. What the primary has said before anybody listened comes all at once. */
+  /** Resolves with the first pair. Messages that came before anybody listened arrive all at once. */
   static open(): Promise<ReceivedTls> {
     return new Promise((resolve) => {
-      const receiveFirst = (message: Partial<TlsMessage>): void => {
-        const files = toTlsFiles(message);
-        if (!files) return;
-        process.off('message', receiveFirst);
-        resolve(new ReceivedTls(files));
-      };
-      process.on('message', receiveFirst);
+      const stopListening = onPrimaryMessage('tls', (tls) => {
+        stopListening();
+        resolve(new ReceivedTls(toTlsFiles(tls)));
+      });
     });
   }
 
   override async reload(): Promise<void> {
-    // The primary does, and tells.
+    // The primary reloads the files and sends them.
   }
 
   override close(): void {
-    process.off('message', this.#receive);
+    this.#stopListening();
   }
 }
 
-function toTlsFiles({ tls }: Partial<TlsMessage>): TlsFiles | undefined {
-  return tls && { ...tls, certificate: new X509Certificate(tls.cert) };
+function toTlsFiles(tls: ToWorker['tls']): TlsFiles {
+  return { ...tls, certificate: new X509Certificate(tls.cert) };
 }

@@ -1,6 +1,7 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:tls';
+import { onPrimaryMessage, sendToAllWorkers, sendToWorker } from '../processes/channel.ts';
 
 /**
  * Session tickets let a client come back without a full handshake, to any worker, so that workers share the keys that
@@ -13,10 +14,6 @@ const ROTATION_MS = 12 * 60 * 60 * 1000;
 /** As tls.Server takes them: a name, a key for the HMAC and one for AES. */
 const KEY_BYTES = 48;
 
-interface TicketKeysMessage {
-  readonly ticketKeys: string;
-}
-
 /** Gives a listening server its keys: in a worker those that the primary shares, else its own. @returns what ends it. */
 export function followTicketKeys(server: Server): () => void {
   if (!cluster.isWorker) {
@@ -25,24 +22,20 @@ export function followTicketKeys(server: Server): () => void {
       clearInterval(timer);
     };
   }
-  const follow = ({ ticketKeys }: Partial<TicketKeysMessage>): void => {
-    if (ticketKeys !== undefined) server.setTicketKeys(Buffer.from(ticketKeys, 'base64'));
-  };
-  process.on('message', follow);
-  return () => process.off('message', follow);
+  return onPrimaryMessage('ticketKeys', (keys) => {
+    server.setTicketKeys(Buffer.from(keys, 'base64'));
+  });
 }
 
-/** The primary's half: all workers get the same keys, each when it comes to listen and whenever these change. */
+/** In the primary: all workers get the same keys, each when it comes to listen and whenever the keys change. */
 export function shareTicketKeys(): void {
-  let ticketKeys = randomBytes(KEY_BYTES);
-  const share = (worker: Worker): void => {
-    const message: TicketKeysMessage = { ticketKeys: ticketKeys.toString('base64') };
-    // One that cannot be reached is dying; its successor is given them.
-    worker.send(message, () => undefined);
-  };
-  cluster.on('listening', share);
+  const createKeys = (): string => randomBytes(KEY_BYTES).toString('base64');
+  let keys = createKeys();
+  cluster.on('listening', (worker) => {
+    sendToWorker(worker, 'ticketKeys', keys);
+  });
   setInterval(() => {
-    ticketKeys = randomBytes(KEY_BYTES);
-    for (const worker of Object.values(cluster.workers ?? {})) if (worker) share(worker);
+    keys = createKeys();
+    sendToAllWorkers('ticketKeys', keys);
   }, ROTATION_MS).unref();
 }

@@ -82,7 +82,7 @@ export class MessageService {
     const stored = await this.#store.find(sha);
     if (!stored) return undefined;
     const message = verifyMessage(stored);
-    this.#cache.keep(message);
+    this.#cache.keepIfWanted(message);
     return message;
   }
 

@@ -19,7 +19,7 @@ describe('the cache', () => {
     for (const message of messages) {
       cache.keep(message);
       // Read again and again, so never the least recent one.
-      expect(cache.get(messages[0]?.sha as never)).toBe(messages[0]);
+      expect(cache.get(messages[0]?.sha as never)).toEqual(messages[0]);
     }
     const kept = messages.filter(({ sha }) => cache.get(sha));
     // 2 bytes a character and 400 for each.
@@ -32,6 +32,16 @@ describe('the cache', () => {
     cache.keep(small);
     cache.keep(large);
     expect([cache.get(small.sha), cache.get(large.sha)]).toEqual([small, undefined]);
+  });
+
+  test('that is full takes a message at its second lookup, so that those asked for once push nothing out', () => {
+    const cache = new MessageCache(100_000);
+    const messages = Array.from({ length: 200 }, (_, index) => messageOf(`${index} `.padEnd(1_000)));
+    for (const message of messages) cache.keepIfWanted(message);
+    const [first, last] = [messages[0] as Message, messages[199] as Message];
+    expect([cache.peek(first.sha), cache.peek(last.sha)]).toEqual([first, undefined]);
+    cache.keepIfWanted(last);
+    expect(cache.peek(last.sha)).toEqual(last);
   });
 
   test('of no bytes keeps nothing', () => {

@@ -3,7 +3,7 @@ import { EventLoopDelay } from './event-loop-delay.ts';
 import { MetricsServer } from './metrics-server.ts';
 import type { ProcessReport } from './metrics.ts';
 import { processFamilies, workerFamilies } from './process-metrics.ts';
-import { answerPrimary, WorkerReports } from './worker-reports.ts';
+import { reportToPrimary, WorkerReports } from './worker-reports.ts';
 
 /** Where metrics are served. */
 export interface MetricsAddress {
@@ -19,7 +19,7 @@ export interface OwnMetrics extends MetricsAddress {
 
 /** Of a process that answers requests: a worker tells its primary, one that is alone serves them itself. */
 export async function publishMetrics({ report, isWorker, ...address }: OwnMetrics): Promise<AsyncDisposable> {
-  if (isWorker) return answerPrimary(report);
+  if (isWorker) return reportToPrimary(report);
   const alone = { families: workerFamilies(1, 0) };
   return MetricsServer.start({ ...address, collect: async () => [await report(), alone] });
 }

@@ -1,27 +1,31 @@
 import cluster, { type Worker } from 'node:cluster';
+import {
+  onPrimaryMessage,
+  onWorkerMessage,
+  runningWorkers,
+  sendToPrimary,
+  sendToWorker,
+} from '../../processes/channel.ts';
 import { sumTotals, type Family } from './family.ts';
 import type { ProcessReport } from './metrics.ts';
 
-/** A worker that is busy for longer is told of by what it last said. */
-const ANSWER_LIMIT_MS = 1000;
+/** If a worker does not reply within this time, its last report is used. */
+const REPLY_LIMIT_MS = 1000;
 
-type Request = { readonly wants?: 'metrics' } | undefined;
-type Answer = { readonly metrics?: ProcessReport } | undefined;
-
-/** The worker's half: tells the primary when that asks, until it is disposed of. */
-export function answerPrimary(report: () => Promise<ProcessReport>): AsyncDisposable {
-  const answer = (request: Request): void => {
-    if (request?.wants !== 'metrics') return;
+/** In a worker: reports to the primary when that asks, until it is disposed of. */
+export function reportToPrimary(report: () => Promise<ProcessReport>): AsyncDisposable {
+  const stopListening = onPrimaryMessage('collectMetrics', () => {
     report().then(
-      (metrics) => process.send?.({ metrics } satisfies Answer, undefined, undefined, () => undefined),
-      // Then the primary tells what it knows.
+      (metrics) => {
+        sendToPrimary('metrics', metrics);
+      },
+      // The primary then uses the last report.
       () => undefined,
     );
-  };
-  process.on('message', answer);
+  });
   return {
     [Symbol.asyncDispose]() {
-      process.off('message', answer);
+      stopListening();
       return Promise.resolve();
     },
   };
@@ -40,10 +44,9 @@ export class WorkerReports {
   #deaths = 0;
 
   constructor() {
-    cluster.on('message', (worker, answer: Answer) => {
-      if (!answer?.metrics) return;
-      this.#last.set(worker.id, answer.metrics);
-      this.#waiting.get(worker.id)?.(answer.metrics);
+    onWorkerMessage('metrics', (worker, metrics) => {
+      this.#last.set(worker.id, metrics);
+      this.#waiting.get(worker.id)?.(metrics);
     });
     cluster.on('exit', (worker) => {
       this.#deaths++;
@@ -61,9 +64,8 @@ export class WorkerReports {
 
   /** Of those that answer, and the totals of all others. To be called again only when it has resolved. */
   async collect(): Promise<readonly ProcessReport[]> {
-    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     const answers = new Map(
-      await Promise.all(workers.map(async (worker) => [worker.id, await this.#ask(worker)] as const)),
+      await Promise.all(runningWorkers().map(async (worker) => [worker.id, await this.#ask(worker)] as const)),
     );
     // One who has died while others were waited for is among the dead already.
     const fresh = [...answers].flatMap(([id, answer]) => (answer && this.#last.has(id) ? [answer] : []));
@@ -81,9 +83,9 @@ export class WorkerReports {
         this.#waiting.delete(worker.id);
         resolve(report);
       };
-      const timer = setTimeout(settle, ANSWER_LIMIT_MS, undefined);
+      const timer = setTimeout(settle, REPLY_LIMIT_MS, undefined);
       this.#waiting.set(worker.id, settle);
-      worker.send({ wants: 'metrics' } satisfies Request, () => undefined);
+      sendToWorker(worker, 'collectMetrics', null);
     });
   }
 }

@@ -1,7 +1,8 @@
 import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../observability/logger.ts';
-import { shareTicketKeys } from './ticket-keys.ts';
+import { shareTicketKeys } from '../http/ticket-keys.ts';
+import { runningWorkers } from './channel.ts';
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;
@@ -57,9 +58,8 @@ export class Workers {
   /** Lets every worker finish what it is doing and end, each as by this signal. */
   async stop(signal: NodeJS.Signals): Promise<void> {
     this.#stopping.abort();
-    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     await Promise.all(
-      workers.map((worker) => {
+      runningWorkers().map((worker) => {
         const ended = new Promise((resolve) => worker.once('exit', resolve));
         worker.process.kill(signal);
         return ended;
