@@ -116,7 +116,8 @@ async function send(url, { method, path, body }, ca) {
   return { status: response.statusCode, body: await readAll(response) };
 }
 
-async function load({ name, url, pid, tail }, { work, connections, warmSeconds }, { rows, seconds, pins }) {
+/** One round of load on one server. @returns {Promise<Omit<Figures, 'rss'>>} */
+export async function load({ name, url, pid, tail }, { work, connections, warmSeconds }, { rows, seconds, pins }) {
   const task = { url, pid, work, rows, connections, warmSeconds, seconds };
   const child = start([...pins.load, process.execPath, LOAD, JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureAging } from './aging.js';
 import { measureSlowSync, measureWork } from './measure.js';
 import { busyCores, createTemporaryFolder, has, pinning } from './processes.js';
 import { renderReport } from './report.js';
@@ -10,7 +11,8 @@ import { contenderNames } from './servers.js';
 import { MIN_ROWS, works } from './works.js';
 
 const SLOW_SYNC = 'slow-sync';
-const workNames = [...Object.keys(works), SLOW_SYNC];
+const AGING = 'aging';
+const workNames = [...Object.keys(works), AGING, SLOW_SYNC];
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -21,6 +23,7 @@ const HELP = `Usage: npm run bench -- [options]
   --rows N           messages that are in the database before (1000), up to millions
   --database FILE    keeps the database there, and takes over the one that is there
   --slow-fsync MS    by how much ${SLOW_SYNC} slows every sync of the disk (5); it needs strace
+  --idle SECONDS     for how long ${AGING} leaves the process alone (60)
   --limit MINUTES    ends the run as failed after this time (30)
   --markdown FILE    writes the report there too
   --help
@@ -39,6 +42,7 @@ function readOptions() {
     rows: { type: 'string', default: '1000' },
     database: { type: 'string' },
     'slow-fsync': { type: 'string', default: '5' },
+    idle: { type: 'string', default: '60' },
     limit: { type: 'string', default: '30' },
     markdown: { type: 'string' },
     help: { type: 'boolean' },
@@ -72,15 +76,20 @@ async function run() {
   await prepareDatabase({ folder, database, under: [] }, setting.rows);
 
   const results = new Map();
-  for (const work of chosen.filter((name) => name !== SLOW_SYNC)) {
+  for (const work of chosen.filter((name) => name in works)) {
     const names = works[work].contenders.filter((name) => only.includes(name));
     if (names.length > 0) results.set(work, await measureWork(work, names, setting));
   }
-  const report = renderReport(results, await runSlowSync(only, chosen, setting), {
-    ...setting,
-    cores: pins.cores,
-    busyBefore,
-  });
+  const isAging = chosen.includes(AGING) && only.includes('hashpost');
+  const aging = isAging ? await measureAging(parseNumber('idle', 1), setting) : new Map();
+  const report = renderReport(
+    { results, aging, slowSync: await runSlowSync(only, chosen, setting) },
+    {
+      ...setting,
+      cores: pins.cores,
+      busyBefore,
+    },
+  );
   process.stdout.write(report);
   if (values.markdown !== undefined) writeFileSync(values.markdown, report);
 }

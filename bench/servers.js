@@ -6,6 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { start, stop } from './processes.js';
 
 const HASHPOST = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+/** The options of Node.js in the start script: `node OPTIONS dist/main.js`. */
+const NODE_OPTIONS = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  .scripts.start.split(' ')
+  .slice(1, -1);
 const START_LIMIT_MS = 20_000;
 const POLL_MS = 20;
 
@@ -24,6 +28,7 @@ const contenders = {
   hashpost: hashpost(({ database }) => `file:${database}`),
   'hashpost-metrics': hashpost(({ database }) => `file:${database}`, { METRICS_PORT: '0' }),
   'hashpost-memory': hashpost(() => 'memory:'),
+  'hashpost-traced': hashpost(({ database }) => `file:${database}`, {}, ['--trace-gc-nvp']),
   apollo: peer('apollo'),
   yoga: peer('yoga'),
   mercurius: peer('mercurius'),
@@ -32,9 +37,9 @@ const contenders = {
 
 export const contenderNames = Object.keys(contenders);
 
-function hashpost(databaseUrl, settings = {}) {
+function hashpost(databaseUrl, settings = {}, options = []) {
   return (place) => ({
-    args: [HASHPOST],
+    args: [...NODE_OPTIONS, ...options, HASHPOST],
     env: { HOST: '127.0.0.1', PORT: '0', DATABASE_URL: databaseUrl(place), ...settings },
   });
 }
@@ -51,8 +56,8 @@ function peer(name, ...args) {
  * Starts a contender, with what it prints going to a file, as in production.
  *
  * @param {Place} place
- * @returns {Promise<{ name: string, url: string, pid: number, tail: () => string, stop: () => Promise<void> }>} when it
- *   listens; `tail` gives the last lines that it printed
+ * @returns {Promise<{ name: string, url: string, pid: number, logFile: string, tail: () => string,
+ *   stop: () => Promise<void> }>} when it listens; `tail` gives the last lines that it printed
  * @throws {Error} with what it printed, when it ends instead, or says nothing
  */
 export async function startServer(name, { folder, database, under }) {
@@ -71,7 +76,7 @@ export async function startServer(name, { folder, database, under }) {
     const url = /"url":"([^"]+)"/.exec(output)?.[1];
     if (url !== undefined) {
       const tail = () => execFileSync('tail', ['-n', '20', logFile], { encoding: 'utf8' });
-      return { name, url, pid: child.pid, tail, stop: () => stop(child) };
+      return { name, url, pid: child.pid, logFile, tail, stop: () => stop(child) };
     }
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
       await stop(child);

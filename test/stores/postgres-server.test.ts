@@ -105,8 +105,11 @@ test('a server that has no room for one connection more is not taken for down: t
   const statuses = new Set<number>();
   // Until the pool has once wanted more than there is.
   await expectWithin(20_000, async () => {
-    const atOnce = Array.from({ length: 100 }, (_, index) => sleep(index % 10).then(() => lookUp(index)));
+    // While the table is locked each batch of lookups keeps its connection, so that the next one wants another.
+    const locked = full.psql('BEGIN; LOCK TABLE message; SELECT pg_sleep(0.3); COMMIT');
+    const atOnce = Array.from({ length: 100 }, (_, index) => sleep(index * 3).then(() => lookUp(index)));
     for (const status of await Promise.all(atOnce)) statuses.add(status);
+    await locked;
     return statuses.has(503);
   });
   expect(statuses).toEqual(new Set([404, 503]));
