@@ -23,7 +23,7 @@ test('the defaults are those of the contract', () => {
     maxConnections: 10_000,
     drainDelayMs: 1000,
     maxMessageBytes: 1_048_576,
-    messageCacheBytes: 33_554_432,
+    messageCacheBytes: 8_388_608,
     metricsPort: undefined,
     metricsHost: '127.0.0.1',
     logLevel: 'info',
