@@ -34,10 +34,7 @@ interface OperationScope extends Selector {
   readonly operation: OperationDefinitionNode;
 }
 
-/**
- * Objects made by a constructor keep V8's fast layout, which those of Object.create(null) do not have: a page of 100
- * takes 376 µs instead of 407.
- */
+/** Unlike objects of Object.create(null), these keep V8's fast layout: a page of 100 takes 376 µs instead of 407. */
 class EmptyData {
   [key: string]: unknown;
 }
