@@ -45,8 +45,8 @@ export interface ResponseOptions {
 const NONE: FlatHeaders = [];
 
 /**
- * The only place where the head of a response is written. `setHeader` validates and stores each header on its own; one
- * `writeHead` with a flat array takes a third of the time (bench/RESULTS.md).
+ * The only place where the head of a response is written. `setHeader` would store each header in an object first; one
+ * `writeHead` with a flat array does not.
  */
 function writeHead(context: RequestContext, { status, constant = DEFAULT_HEADERS, headers = NONE }: ResponseOptions) {
   const { res, traffic, connection } = context;

@@ -58,7 +58,7 @@ function createListDigests(service: MessageService): Handler {
   const lists = new LongLivedLimit(MAX_LISTS, TOO_MANY_LISTS);
 
   return async function listDigests(context) {
-    if (isWholeList(context)) {
+    if (context.isLongLived) {
       await lists.run(() => streamDigests(service.digests(), context));
     } else if (hasPageArguments(context)) {
       await sendPage(service, context);
