@@ -95,9 +95,16 @@ export interface CompleteResponse extends ResponseOptions {
   readonly encoding: 'latin1' | 'utf8';
 }
 
+/**
+ * Longer bodies, in UTF-16 units, are written at once. Node pauses a connection while much of a response waits to be
+ * sent, and fails with HPE_PAUSED if the next request arrives then.
+ */
+const MAX_BATCHED_LENGTH = 8192;
+
 function enqueue(context: RequestContext, response: CompleteResponse): void {
   context.response = response;
-  context.batch.add(context);
+  if (response.body.length > MAX_BATCHED_LENGTH) writeResponse(context);
+  else context.batch.add(context);
 }
 
 /** Writes the response that `send` or `sendEmpty` made. */
